@@ -1,0 +1,35 @@
+// Package shaders holds the compute shaders as SPIR-V, built by tools/glslc.sh out of the GLSL
+// that lies beside this file. How a shader declares its variants is told in internal/glsl.
+package shaders
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:embed spv
+var modules embed.FS
+
+// Load returns the SPIR-V of a variant, such as "gemv.f32.texel": the stem of the .comp file and
+// one key for each of its axes.
+func Load(name string) ([]byte, error) {
+	data, err := modules.ReadFile("spv/" + name + ".spv")
+	if err != nil {
+		return nil, fmt.Errorf("shader %q is not built in", name)
+	}
+	return data, nil
+}
+
+// Names returns the names of all variants, sorted.
+func Names() []string {
+	files, err := fs.Glob(modules, "spv/*.spv")
+	if err != nil {
+		return nil // only a malformed pattern is an error
+	}
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(strings.TrimPrefix(file, "spv/"), ".spv")
+	}
+	return files
+}
