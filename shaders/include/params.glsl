@@ -1,0 +1,13 @@
+// What changes from pass to pass; everything else is recorded once.
+#ifndef PARAMS_GLSL
+#define PARAMS_GLSL
+
+layout(set = 0, binding = 0, std430) readonly buffer Params {
+	uint tokens;     // T, tokens of each sequence in this pass
+	uint sequences;  // B; more than one only when tokens is 1
+	uint row;        // state row of the first sequence
+	uint spare;
+	uint position[]; // of each sequence's first token
+} params;
+
+#endif

@@ -1,0 +1,42 @@
+#version 450
+//! axis: access texel=TEXEL ssbo=
+#extension GL_GOOGLE_include_directive : require
+#include "params.glsl"
+#include "access.glsl"
+#include "math.glsl"
+
+// y[t] = x[t] / sqrt(mean(x[t]²) + eps) · weight, one workgroup a token.
+IN4(1, x);
+IN4(2, weight);
+OUT(3, vec4, y);
+
+layout(push_constant) uniform Push {
+	uint width;  // vec4 in a row
+	float scale; // 1 / d, of the unpadded width
+	float eps;
+	uint last;   // 1: only each sequence's last token, packed
+} push;
+
+const uint LANES = 32;
+layout(local_size_x = LANES) in;
+shared float partial[LANES];
+
+void main() {
+	uint lane = gl_LocalInvocationID.x, t = gl_WorkGroupID.x;
+	uint from = push.last == 1 ? (t + 1) * params.tokens - 1 : t;
+	if (t >= (push.last == 1 ? params.sequences : params.tokens * params.sequences))
+		return;
+	vec4 square = vec4(0);
+	for (uint i = lane; i < push.width; i += LANES) {
+		vec4 v = at4(x, from * push.width + i);
+		square += v * v;
+	}
+	partial[lane] = sum4(square);
+	barrier();
+	float total = 0;
+	for (uint i = 0; i < LANES; i++)
+		total += partial[i];
+	float scale = 1.0 / sqrt(total * push.scale + push.eps);
+	for (uint i = lane; i < push.width; i += LANES)
+		y[t * push.width + i] = at4(x, from * push.width + i) * scale * at4(weight, i);
+}

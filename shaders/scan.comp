@@ -1,0 +1,60 @@
+#version 450
+//! axis: access texel=TEXEL ssbo=
+#extension GL_GOOGLE_include_directive : require
+#include "params.glsl"
+#include "access.glsl"
+#include "math.glsl"
+#include "recurrence.glsl"
+
+// The chunked selective scan, last phase: every piece of time starts from the state
+// it was handed and writes y = (h C + D u) silu(z). With one piece this is the whole
+// scan; with more, scan_local and scan_carry have put each piece's start into carry.
+// One invocation a channel and piece.
+layout(constant_id = 1) const uint PIECES = 1;
+
+IN4(1, delta);
+IN4(2, u);
+IN4(3, dbc); // rows of [dt | B | C]
+IN4(4, z);
+IN4(5, A);
+IN4(6, D);
+INOUT(7, vec4, state); // [rows][E][N]
+IN(8, vec4, carry);    // [pieces][E][N]
+OUT(9, float, y);
+
+layout(push_constant) uniform Push {
+	uint channels; // E
+	uint rank;     // vec4 in dt
+	uint width;    // vec4 in a row of dbc
+	uint zstride, zoffset; // vec4
+} push;
+
+layout(local_size_x = 8) in;
+
+void main() {
+	uint e = gl_GlobalInvocationID.x, piece = gl_GlobalInvocationID.y;
+	uint T = params.tokens, len = (T + PIECES - 1) / PIECES, first = piece * len;
+	if (e >= push.channels || first >= T)
+		return;
+	uint h0 = (params.row * push.channels + e) * N4, c0 = (piece * push.channels + e) * N4;
+	vec4 h[N4], a[N4];
+	for (uint n = 0; n < N4; n++) {
+		a[n] = at4(A, e * N4 + n);
+		h[n] = PIECES == 1 ? state[h0 + n] : carry[c0 + n];
+	}
+	float d = at1(D, e);
+	for (uint t = first; t < min(first + len, T); t++) {
+		float dt = at1(delta, t * push.channels + e), ue = at1(u, t * push.channels + e);
+		uint B0 = t * push.width + push.rank;
+		vec4 sum = vec4(0);
+		for (uint n = 0; n < N4; n++) {
+			advance(h[n], a[n], at4(dbc, B0 + n), dt, dt * ue);
+			sum += h[n] * at4(dbc, B0 + N4 + n);
+		}
+		float zc = at1(z, (t * push.zstride + push.zoffset) * 4 + e);
+		y[t * push.channels + e] = (sum4(sum) + d * ue) * silu(zc);
+	}
+	if (first + len >= T)
+		for (uint n = 0; n < N4; n++)
+			state[h0 + n] = h[n];
+}
