@@ -1,0 +1,53 @@
+# Go's own installer puts it here, and a fresh shell does not know it yet.
+export PATH := $(PATH):/usr/local/go/bin
+
+# The packages whose tests dispatch shaders.
+DEVICE := ./vk/... ./graph/... ./ops/... ./memmamba/... ./cmd/...
+# LP_NATIVE_VECTOR_WIDTH and the driver are no input that go's test cache knows of: -count=1.
+GOTEST := go test -count=1 -timeout 20m
+PROMPT ?= It was a bright morning, and
+
+.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race clean
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Install what is missing, build, and generate text with the bundled model
+	@tools/setup.sh
+	@bin/mmrun generate --prompt "$(PROMPT)" --max-tokens 300 --temp 0.7 --seed 1
+
+test: ## Install what is missing and run every test, every way
+	@tools/setup.sh test
+	@$(MAKE) --no-print-directory lint test-quick test-validate test-widths test-race
+
+build: ## Build bin/mmrun
+	@go build -buildvcs=false -o bin/mmrun ./cmd/mmrun
+
+shaders: ## Rebuild shaders/spv (needs glslc and spirv-tools)
+	@tools/glslc.sh
+
+lint: ## gofmt and go vet
+	@echo "== gofmt, go vet"
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt would change: $$files" >&2; exit 1; fi
+	@go vet ./...
+
+test-quick: ## Every test, once
+	@echo "== every test"
+	@$(GOTEST) ./...
+
+test-validate: ## The device's tests under the Khronos validation layer
+	@echo "== under the validation layer"
+	@MMRUN_VALIDATE=1 $(GOTEST) $(DEVICE)
+
+test-widths: ## The device's tests with lavapipe's other two subgroup sizes
+	@for width in 128 512; do \
+		echo "== LP_NATIVE_VECTOR_WIDTH=$$width"; \
+		LP_NATIVE_VECTOR_WIDTH=$$width $(GOTEST) $(DEVICE) || exit 1; \
+	done
+
+test-race: ## Every test under the race detector
+	@echo "== under the race detector"
+	@$(GOTEST) -race ./...
+
+clean: ## Remove what was built
+	@rm -rf bin

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Makes a Debian or Ubuntu machine ready for "make demo", or with the argument "test" for
+# "make test": builds bin/mmrun and installs what is missing, and only that. A second run installs
+# nothing. Needs root or sudo only when something is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
+
+die() { echo "setup: $*" >&2; exit 1; }
+
+# need installs packages. The package lists are fetched only when those at hand do not do.
+need() {
+	local sudo=()
+	command -v apt-get >/dev/null || die "this is no Debian or Ubuntu; please install what they call: $*"
+	if [[ $(id -u) -ne 0 ]]; then
+		command -v sudo >/dev/null || die "run as root, or first: apt-get install $*"
+		sudo=(sudo)
+	fi
+	echo "setup: installing $*" >&2
+	local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+	local install=("${apt[@]}" install --yes --no-install-recommends "$@")
+	if ! "${install[@]}" </dev/null >/dev/null 2>&1; then
+		"${apt[@]}" update </dev/null >&2
+		"${install[@]}" </dev/null >&2 || die "could not install $*"
+	fi
+}
+
+# The tools of the build. Go itself is too old in the distributions.
+missing=()
+command -v make >/dev/null || missing+=(make)
+command -v "${CC:-gcc}" >/dev/null || missing+=(gcc libc6-dev)
+[[ -e /etc/ssl/certs/ca-certificates.crt || -d /etc/pki ]] || missing+=(ca-certificates)
+((${#missing[@]} == 0)) || need "${missing[@]}"
+
+want=$(awk '$1 == "go" { print $2 }' go.mod)
+command -v go >/dev/null || die "Go $want or later is needed and not found; see the Go project's download page"
+have=$(go env GOVERSION 2>/dev/null) || have=$(cd / && go env GOVERSION)
+[[ $(printf '%s\n' "$want" "${have#go}" | sort -V | head -n1) == "$want" ]] ||
+	die "Go $want or later is needed, this is $have; see the Go project's download page"
+
+make --no-print-directory build
+
+# A loader and a device. mmrun itself is asked, so a graphics driver of any origin will do.
+device() { bin/mmrun devices >/dev/null 2>&1; }
+if ! device; then
+	ldconfig -p | grep 'libvulkan\.so\.1 ' >/dev/null || need libvulkan1
+	device || need mesa-vulkan-drivers
+	device || die "no Vulkan device: $(bin/mmrun devices 2>&1 | tail -n 1)"
+fi
+
+if [[ ${1:-} == test ]]; then
+	layer=$(find /usr/share/vulkan /usr/local/share/vulkan /etc/vulkan "${VULKAN_SDK:-/nonexistent}" \
+		"${VK_LAYER_PATH:-/nonexistent}" -name VkLayer_khronos_validation.json 2>/dev/null || true)
+	[[ -n $layer ]] || need vulkan-validationlayers
+fi
