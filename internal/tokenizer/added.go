@@ -1,0 +1,120 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// added is a token that is looked for in the text itself, before any splitting.
+type added struct {
+	id                         int32
+	singleWord, lstrip, rstrip bool
+}
+
+// matcher finds added tokens: the leftmost, and of those that begin there the longest.
+type matcher struct {
+	first [256]*node
+	empty bool
+}
+
+// node is a node of the trie over the tokens' bytes.
+type node struct {
+	next  map[byte]*node
+	token *added
+}
+
+func newMatcher() *matcher { return &matcher{empty: true} }
+
+// add registers a token under its content, which is not empty. The first of equals stays.
+func (m *matcher) add(content string, token added) {
+	m.empty = false
+	if m.first[content[0]] == nil {
+		m.first[content[0]] = &node{}
+	}
+	n := m.first[content[0]]
+	for i := 1; i < len(content); i++ {
+		child := n.next[content[i]]
+		if child == nil {
+			child = &node{}
+			if n.next == nil {
+				n.next = map[byte]*node{}
+			}
+			n.next[content[i]] = child
+		}
+		n = child
+	}
+	if n.token == nil {
+		n.token = &token
+	}
+}
+
+// longest returns the longest token that text begins with, and its length in bytes.
+func (m *matcher) longest(text string) (token *added, size int) {
+	n := m.first[text[0]]
+	for i := 1; n != nil; i++ {
+		if n.token != nil {
+			token, size = n.token, i
+		}
+		if i == len(text) {
+			break
+		}
+		n = n.next[text[i]]
+	}
+	return token, size
+}
+
+// split cuts text at its added tokens and reports tokens and the pieces between them in order.
+// White space that a token strips belongs to the token.
+func (m *matcher) split(text string, token func(id int32), piece func(string) error) error {
+	if m.empty {
+		return piece(text)
+	}
+	done := 0
+	for i := 0; i < len(text); {
+		t, size := m.longest(text[i:])
+		if t == nil {
+			i++
+			continue
+		}
+		from, to := i, i+size
+		i = to
+		if t.singleWord && (endsWithWord(text[:from]) || beginsWithWord(text[to:])) {
+			continue
+		}
+		if t.lstrip {
+			from = max(done, len(strings.TrimRightFunc(text[:from], unicode.IsSpace)))
+		}
+		if t.rstrip {
+			to = len(text) - len(strings.TrimLeftFunc(text[to:], unicode.IsSpace))
+			i = to
+		}
+		if done < from {
+			if err := piece(text[done:from]); err != nil {
+				return err
+			}
+		}
+		token(t.id)
+		done = to
+	}
+	if done == len(text) {
+		return nil
+	}
+	return piece(text[done:])
+}
+
+func endsWithWord(s string) bool {
+	r, n := utf8.DecodeLastRuneInString(s)
+	return n > 0 && isWord(r)
+}
+
+func beginsWithWord(s string) bool {
+	r, n := utf8.DecodeRuneInString(s)
+	return n > 0 && isWord(r)
+}
+
+// isWord is Unicode's definition of a word character (UTS 18, annex C).
+func isWord(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc,
+		unicode.Other_Alphabetic, unicode.Join_Control)
+}

@@ -1,0 +1,160 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+)
+
+// file is a tokenizer.json.
+type file struct {
+	AddedTokens   []addedToken `json:"added_tokens"`
+	Normalizer    *part        `json:"normalizer"`
+	PreTokenizer  *part        `json:"pre_tokenizer"`
+	PostProcessor *part        `json:"post_processor"`
+	Decoder       *part        `json:"decoder"`
+	Model         *model       `json:"model"`
+}
+
+type addedToken struct {
+	ID         *int64 `json:"id"`
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"`
+	Lstrip     bool   `json:"lstrip"`
+	Rstrip     bool   `json:"rstrip"`
+	Normalized bool   `json:"normalized"`
+	Special    bool   `json:"special"`
+}
+
+// model is the field model. Merges are "a b" strings or [a, b] pairs.
+type model struct {
+	Type         string           `json:"type"`
+	Dropout      float64          `json:"dropout"`
+	Prefix       string           `json:"continuing_subword_prefix"`
+	Suffix       string           `json:"end_of_word_suffix"`
+	ByteFallback bool             `json:"byte_fallback"`
+	IgnoreMerges bool             `json:"ignore_merges"`
+	Vocab        map[string]int64 `json:"vocab"`
+	Merges       json.RawMessage  `json:"merges"`
+}
+
+// part is one component of the pipeline: its type, and the fields of all supported types.
+type part struct {
+	Type string `json:"type"`
+
+	// Sequence
+	Normalizers   []part `json:"normalizers"`
+	Pretokenizers []part `json:"pretokenizers"`
+	Processors    []part `json:"processors"`
+	Decoders      []part `json:"decoders"`
+
+	// ByteLevel
+	AddPrefixSpace *bool `json:"add_prefix_space"`
+	UseRegex       *bool `json:"use_regex"`
+
+	// Split, Punctuation, Digits
+	Pattern          *pattern `json:"pattern"`
+	Behavior         behavior `json:"behavior"`
+	Invert           bool     `json:"invert"`
+	IndividualDigits bool     `json:"individual_digits"`
+
+	// TemplateProcessing
+	Single        []templatePiece          `json:"single"`
+	SpecialTokens map[string]templateToken `json:"special_tokens"`
+}
+
+type pattern struct {
+	Regex  *string `json:"Regex"`
+	String *string `json:"String"`
+}
+
+// Parse reads a tokenizer.json from data; name is what errors call it.
+func Parse(name string, data []byte) (*Tokenizer, error) {
+	t, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return t, nil
+}
+
+func parse(data []byte) (*Tokenizer, error) {
+	var f file
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, jsonError(err)
+	}
+	if f.Model == nil {
+		return nil, errors.New("model: is missing")
+	}
+	t := &Tokenizer{literal: newMatcher(), normalized: newMatcher()}
+	for _, read := range []func(*file) error{
+		t.readNormalizer, t.readVocab, t.readAddedTokens, t.readMerges,
+		t.readPreTokenizer, t.readPostProcessor, readDecoder,
+	} {
+		if err := read(&f); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// jsonError says in one line where and why the JSON cannot be read.
+func jsonError(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("broken JSON at byte %d: %w", syntax.Offset, err)
+	}
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) {
+		if mismatch.Field == "" {
+			return fmt.Errorf("the file holds a JSON %s, not an object", mismatch.Value)
+		}
+		return fmt.Errorf("%s: is a JSON %s, not %s", mismatch.Field, mismatch.Value, jsonType(mismatch.Type))
+	}
+	return err
+}
+
+// jsonType names the JSON value that a field of Go type t is read from.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "an array"
+	}
+	return "an object"
+}
+
+// located is a component with the path of its field, for errors.
+type located struct {
+	*part
+	field string
+}
+
+// flatten returns the components of p in order, with the sequences taken apart; inner names and
+// returns the field of a sequence's components.
+func flatten(p *part, field string, inner func(*part) (string, []part)) []located {
+	if p == nil {
+		return nil
+	}
+	if p.Type != "Sequence" {
+		return []located{{p, field}}
+	}
+	name, parts := inner(p)
+	var out []located
+	for i := range parts {
+		out = append(out, flatten(&parts[i], fmt.Sprintf("%s.%s[%d]", field, name, i), inner)...)
+	}
+	return out
+}
+
+// unsupported is the error for a component of another kind.
+func (l located) unsupported(want string) error {
+	return fmt.Errorf("%s.type: %q is not supported, only %s", l.field, l.Type, want)
+}
