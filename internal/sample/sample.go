@@ -1,0 +1,173 @@
+// Package sample chooses the next token from a model's logits.
+//
+// The order is llama.cpp's and Hugging Face's: repeat penalty, temperature, top-k, top-p, min-p,
+// then one draw among what is left. Wherever logits tie, the lower id goes first.
+package sample
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+)
+
+// DefaultRepeatLast is the penalty's window in tokens when [Options.RepeatLast] is 0.
+const DefaultRepeatLast = 64
+
+// Options says how to choose. The zero value takes the most likely token.
+type Options struct {
+	// Temperature divides the logits; 0 takes the token with the highest logit, the lowest id of
+	// equals, whatever TopK, TopP and MinP say.
+	Temperature float64
+	// TopK keeps the K tokens with the highest logits; 0 keeps all.
+	TopK int
+	// TopP keeps the most likely tokens up to and including the one with which their
+	// probabilities first add up to P or more; 0 and 1 keep all.
+	TopP float64
+	// MinP keeps the tokens at least P times as likely as the most likely one; 0 keeps all.
+	MinP float64
+	// RepeatPenalty divides the positive and multiplies the other logits of recent tokens, once
+	// per token; 0 and 1 change nothing, values below 1 favour repetition.
+	RepeatPenalty float64
+	// RepeatLast is how many of the recent tokens the penalty sees; 0 is [DefaultRepeatLast], -1
+	// is all of them.
+	RepeatLast int
+	// Seed makes a sequence of choices repeatable.
+	Seed uint64
+	// Vocab is the number of ids that are tokens: logits beyond belong to padding and are not
+	// looked at. 0 takes every logit for a token.
+	Vocab int
+}
+
+// Validate returns an error naming the first option out of range.
+func (o Options) Validate() error {
+	switch {
+	case !(o.Temperature >= 0) || math.IsInf(o.Temperature, 0):
+		return fmt.Errorf("sample: temperature %v is not 0 or more", o.Temperature)
+	case o.TopK < 0:
+		return fmt.Errorf("sample: top-k %d is negative", o.TopK)
+	case !(o.TopP >= 0 && o.TopP <= 1):
+		return fmt.Errorf("sample: top-p %v is not between 0 and 1", o.TopP)
+	case !(o.MinP >= 0 && o.MinP <= 1):
+		return fmt.Errorf("sample: min-p %v is not between 0 and 1", o.MinP)
+	case o.RepeatPenalty != 0 && !(o.RepeatPenalty >= 0.01 && o.RepeatPenalty <= 100):
+		return fmt.Errorf("sample: repeat penalty %v is neither 0 nor between 0.01 and 100", o.RepeatPenalty)
+	case o.RepeatLast < -1:
+		return fmt.Errorf("sample: repeat window %d is not -1 or more", o.RepeatLast)
+	case o.Vocab < 0:
+		return fmt.Errorf("sample: vocabulary of %d tokens is negative", o.Vocab)
+	}
+	return nil
+}
+
+// Sampler makes a sequence of choices. It is for one goroutine at a time.
+type Sampler struct {
+	o    Options
+	rng  *rand.Rand
+	list []candidate
+}
+
+// candidate is a token that may be chosen.
+type candidate struct {
+	value float64 // the logit, after softmax the weight
+	id    int32
+}
+
+// before is the order of choice: the higher value, of equals the lower id.
+func (a candidate) before(b candidate) bool {
+	return a.value > b.value || a.value == b.value && a.id < b.id
+}
+
+// New returns a sampler at the beginning of the sequence that its seed stands for.
+func New(o Options) (*Sampler, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	return &Sampler{o: o, rng: rand.New(rand.NewPCG(o.Seed, 0x6d6d72756e))}, nil
+}
+
+// Sample returns the id chosen from logits, one per id, which it leaves as they are. recent are
+// the tokens so far, oldest first, for the repeat penalty; those without a logit are passed over.
+// A logit of -Inf is never chosen. NaN, +Inf, no logits, or none above -Inf are errors.
+func (s *Sampler) Sample(logits []float32, recent []int32) (int32, error) {
+	if s.o.Vocab > 0 && s.o.Vocab < len(logits) {
+		logits = logits[:s.o.Vocab]
+	}
+	if err := s.load(logits); err != nil {
+		return 0, err
+	}
+	s.penalize(logits, recent)
+	best := s.best()
+	if math.IsInf(best.value, -1) {
+		return 0, fmt.Errorf("sample: all %d logits are -Inf", len(logits))
+	}
+	if s.o.Temperature == 0 {
+		return best.id, nil
+	}
+	list := s.list
+	if s.o.TopK > 0 {
+		list = topK(list, s.o.TopK)
+	}
+	total := softmax(list, best.value, s.o.Temperature)
+	if 0 < s.o.TopP && s.o.TopP < 1 {
+		list, total = topP(list, s.o.TopP*total)
+	}
+	if s.o.MinP > 0 {
+		list, total = minP(list, s.o.MinP)
+	}
+	return draw(list, s.rng.Float64()*total), nil
+}
+
+// load makes the logits the candidates, in the order of their ids.
+func (s *Sampler) load(logits []float32) error {
+	if len(logits) == 0 {
+		return errors.New("sample: no logits")
+	}
+	if cap(s.list) < len(logits) {
+		s.list = make([]candidate, len(logits))
+	}
+	s.list = s.list[:len(logits)]
+	for i, l := range logits {
+		if l != l || l > math.MaxFloat32 {
+			return fmt.Errorf("sample: the logit of token %d is %v", i, l)
+		}
+		s.list[i] = candidate{float64(l), int32(i)}
+	}
+	return nil
+}
+
+// penalize applies the repeat penalty. It starts from the logits each time, so that a token that
+// stands in the window twice is penalized once.
+func (s *Sampler) penalize(logits []float32, recent []int32) {
+	penalty, last := s.o.RepeatPenalty, s.o.RepeatLast
+	if penalty == 0 || penalty == 1 {
+		return
+	}
+	if last == 0 {
+		last = DefaultRepeatLast
+	}
+	if last > 0 && last < len(recent) {
+		recent = recent[len(recent)-last:]
+	}
+	for _, id := range recent {
+		if id < 0 || int(id) >= len(logits) {
+			continue
+		}
+		if l := float64(logits[id]); l > 0 {
+			s.list[id].value = l / penalty
+		} else {
+			s.list[id].value = l * penalty
+		}
+	}
+}
+
+// best returns the first candidate in the order of choice.
+func (s *Sampler) best() candidate {
+	best := s.list[0]
+	for _, c := range s.list[1:] {
+		if c.value > best.value {
+			best = c
+		}
+	}
+	return best
+}
