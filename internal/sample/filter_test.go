@@ -2,6 +2,7 @@ package sample
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -65,21 +66,41 @@ func TestTopPIsASort(t *testing.T) {
 		if total == 0 {
 			list[0].value, total = 1, 1
 		}
-		enough := rapid.Float64Range(0.001, total).Draw(t, "enough")
+		p := rapid.Float64Range(0.001, 0.999).Draw(t, "p")
 		want := slices.Clone(list)
 		slices.SortFunc(want, compare)
 		n, sum := 0, 0.0
-		for sum < enough {
+		for sum < p*total {
 			sum += want[n].value
 			n++
 		}
-		got, gotSum := topP(list, enough)
+		got, gotSum := topP(list, p, total)
 		got = slices.Clone(got)
 		slices.SortFunc(got, compare)
 		if !slices.Equal(got, want[:n]) || gotSum != sum {
 			t.Fatalf("got %v with %v, want %v with %v", got, gotSum, want[:n], sum)
 		}
 	})
+}
+
+func TestExp(t *testing.T) {
+	if got := exp(0); got != 1 {
+		t.Errorf("exp(0) = %v, want exactly 1", got)
+	}
+	if got := exp(math.Inf(-1)); got != 0 {
+		t.Errorf("exp(-Inf) = %v, want 0", got)
+	}
+	rng := rand.New(rand.NewPCG(4, 0))
+	for range 100_000 {
+		x := -math.Pow(10, rng.Float64()*12-9) // from -1e-9 to -1000
+		want := math.Exp(x)
+		if x < -700 {
+			want = 0
+		}
+		if got := exp(x); math.Abs(got-want) > 1e-12*want {
+			t.Fatalf("exp(%v) = %v, want %v", x, got, want)
+		}
+	}
 }
 
 func TestNoAllocation(t *testing.T) {

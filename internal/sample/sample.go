@@ -110,10 +110,10 @@ func (s *Sampler) Sample(logits []float32, recent []int32) (int32, error) {
 	}
 	total := softmax(list, best.value, s.o.Temperature)
 	if 0 < s.o.TopP && s.o.TopP < 1 {
-		list, total = topP(list, s.o.TopP*total)
+		list, total = topP(list, s.o.TopP, total)
 	}
 	if s.o.MinP > 0 {
-		list, total = minP(list, s.o.MinP)
+		list, total = atLeast(list, s.o.MinP) // the highest weight is 1
 	}
 	return draw(list, s.rng.Float64()*total), nil
 }
@@ -128,7 +128,7 @@ func (s *Sampler) load(logits []float32) error {
 	}
 	s.list = s.list[:len(logits)]
 	for i, l := range logits {
-		if l != l || l > math.MaxFloat32 {
+		if !(l <= math.MaxFloat32) {
 			return fmt.Errorf("sample: the logit of token %d is %v", i, l)
 		}
 		s.list[i] = candidate{float64(l), int32(i)}

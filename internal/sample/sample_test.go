@@ -71,18 +71,14 @@ func TestGreedy(t *testing.T) {
 }
 
 func TestDefaultWindow(t *testing.T) {
-	recent := make([]int32, DefaultRepeatLast+1)
-	recent[0] = 1 // just outside
+	recent := slices.Repeat([]int32{2}, DefaultRepeatLast+1)
+	recent[0] = 1
 	s := newSampler(t, Options{RepeatPenalty: 9})
-	if got, err := s.Sample([]float32{1, 2}, recent); got != 1 || err != nil {
-		t.Errorf("got %d (%v), want 1", got, err)
+	if got, err := s.Sample([]float32{1, 2, 0}, recent); got != 1 || err != nil {
+		t.Errorf("just outside the window: got %d (%v), want 1", got, err)
 	}
-	if got, err := s.Sample([]float32{1, 2}, recent[:DefaultRepeatLast]); got != 1 && err == nil {
-		// Both are inside: 1/9 and 2/9.
-		t.Errorf("got %d (%v), want 1", got, err)
-	}
-	if got, err := s.Sample([]float32{1, 2}, []int32{1}); got != 0 || err != nil {
-		t.Errorf("got %d (%v), want 0", got, err)
+	if got, err := s.Sample([]float32{1, 2, 0}, recent[:DefaultRepeatLast]); got != 0 || err != nil {
+		t.Errorf("just inside the window: got %d (%v), want 0", got, err)
 	}
 }
 
@@ -110,8 +106,7 @@ func TestShares(t *testing.T) {
 		{"top-p of ties", Options{Temperature: 1, TopP: 0.45}, log(1, 1, 1, 1), nil, []float64{1, 1, 0, 0}},
 		{"min-p", Options{Temperature: 1, MinP: 0.6}, log(1, 2, 3, 4), nil, []float64{0, 0, 3, 4}},
 		{"min-p 1 takes the ties at the top", Options{Temperature: 1, MinP: 1}, []float32{2, 1, 2}, nil, []float64{1, 0, 1}},
-		// After top-k the three weigh 4/9, 3/9, 2/9, so 0.7 is reached with two; of all ten it
-		// would be reached with two as well, and 0.75 only with three.
+		// After top-k three weigh 4/9, 3/9 and 2/9, so two make 0.75; of all ten it takes three.
 		{"top-p after top-k", Options{Temperature: 1, TopK: 3, TopP: 0.75}, log(1, 2, 3, 4), nil, []float64{0, 0, 3, 4}},
 		{"min-p after temperature", Options{Temperature: 0.5, MinP: 0.6}, log(1, 2, 3, 4), nil, []float64{0, 0, 0, 1}},
 		{"minus infinity", Options{Temperature: 1}, append(log(1, 3), -inf), nil, []float64{1, 3, 0}},
