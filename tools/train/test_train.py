@@ -218,6 +218,16 @@ class Files(InFolder):
         np.testing.assert_allclose(g["logits"], logits[0].numpy(), atol=1e-6)
         np.testing.assert_array_equal(g["greedy"], greedy[0, golden.PROMPT - 1:-1].argmax(-1).numpy())
 
+    def test_agrees_with_the_engines_golden(self):
+        """Logits that were computed independently of this tool, from a Hugging Face directory."""
+        folder = pathlib.Path(__file__).parents[2] / "testdata/golden/mamba-tiny"
+        g = hf.load_tensors(folder / "golden.safetensors")
+        for kind, dtype, tolerance in ((kernels.Torch(), torch.float64, 2e-6), (kernels.Native(), torch.float32, 1e-4)):
+            model = hf.load(folder, kind, dtype)
+            with torch.no_grad():
+                logits, _ = model(torch.tensor(g["tokens"]).long()[None], model.zero_state(1))
+            np.testing.assert_allclose(logits[0].numpy(), g["logits"], atol=tolerance, rtol=0)
+
     def test_bits_per_byte(self):
         """A model that knows nothing needs log2 of the vocabulary for every byte."""
         model = tiny(kernels.Torch())
