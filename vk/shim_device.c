@@ -1,0 +1,137 @@
+#include "shim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int has_extension(const mmr_instance *i, VkPhysicalDevice d, const char *name) {
+	uint32_t n = 0;
+	if (i->extensions(d, NULL, &n, NULL) != VK_SUCCESS || n == 0)
+		return 0;
+	VkExtensionProperties *p = calloc(n, sizeof *p);
+	if (!p)
+		return 0;
+	int found = 0;
+	if (i->extensions(d, NULL, &n, p) >= 0)
+		for (uint32_t k = 0; k < n; k++)
+			found |= strcmp(p[k].extensionName, name) == 0;
+	free(p);
+	return found;
+}
+
+// Structs newer than the device's version are left out of a chain: a driver may ignore them, but a
+// validation layer rightly objects.
+static void link_next(void **tail, void *s) {
+	VkBaseOutStructure *b = s;
+	b->pNext = *tail;
+	*tail = b;
+}
+
+static uint32_t device_features(const mmr_instance *i, VkPhysicalDevice p, uint32_t api) {
+	VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+	VkPhysicalDevice16BitStorageFeatures s16 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES};
+	VkPhysicalDeviceFeatures2 f = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+	link_next(&f.pNext, &s16);
+	if (api >= VK_API_VERSION_1_2)
+		link_next(&f.pNext, &v12);
+	i->features(p, &f);
+	return (f.features.shaderInt16 ? MMR_INT16 : 0) | (f.features.shaderInt64 ? MMR_INT64 : 0) |
+	       (f.features.shaderFloat64 ? MMR_FLOAT64 : 0) | (s16.storageBuffer16BitAccess ? MMR_STORAGE16 : 0) |
+	       (s16.uniformAndStorageBuffer16BitAccess ? MMR_UNIFORM16 : 0) |
+	       (v12.storageBuffer8BitAccess ? MMR_STORAGE8 : 0) |
+	       (v12.uniformAndStorageBuffer8BitAccess ? MMR_UNIFORM8 : 0) | (v12.shaderFloat16 ? MMR_FLOAT16 : 0) |
+	       (v12.shaderInt8 ? MMR_INT8 : 0) | (v12.shaderSubgroupExtendedTypes ? MMR_EXTENDED_TYPES : 0);
+}
+
+static void device_memory(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
+	VkPhysicalDeviceMemoryProperties2 m = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
+	i->memory(p, &m);
+	out->memory = m.memoryProperties;
+}
+
+static void device_families(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
+	VkQueueFamilyProperties2 q[MMR_MAX_FAMILIES];
+	memset(q, 0, sizeof q);
+	for (int k = 0; k < MMR_MAX_FAMILIES; k++)
+		q[k].sType = VK_STRUCTURE_TYPE_QUEUE_FAMILY_PROPERTIES_2;
+	uint32_t n = MMR_MAX_FAMILIES;
+	i->families(p, &n, q);
+	out->families = n;
+	for (uint32_t k = 0; k < n; k++) {
+		out->family_flags[k] = q[k].queueFamilyProperties.queueFlags;
+		out->family_bits[k] = q[k].queueFamilyProperties.timestampValidBits;
+	}
+}
+
+void mmr_device_info(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
+	VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES};
+	VkPhysicalDeviceSubgroupProperties sub = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
+	VkPhysicalDeviceMaintenance3Properties m3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
+	VkPhysicalDeviceMaintenance4Properties m4 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES};
+	VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+	VkPhysicalDeviceProperties2 r = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+
+	memset(out, 0, sizeof *out);
+	i->properties(p, &r); // the version first: it says what may be chained
+	out->api = r.properties.apiVersion;
+	if (out->api >= VK_API_VERSION_1_1) {
+		link_next(&r.pNext, &id);
+		link_next(&r.pNext, &sub);
+		link_next(&r.pNext, &m3);
+		if (out->api >= VK_API_VERSION_1_2)
+			link_next(&r.pNext, &driver);
+		if (out->api >= VK_API_VERSION_1_3)
+			link_next(&r.pNext, &m4);
+		i->properties(p, &r);
+	}
+	memcpy(out->name, r.properties.deviceName, sizeof out->name);
+	memcpy(out->driver, driver.driverName, sizeof out->driver);
+	memcpy(out->driver_info, driver.driverInfo, sizeof out->driver_info);
+	memcpy(out->uuid, id.deviceUUID, 16);
+	memcpy(out->driver_uuid, id.driverUUID, 16);
+	memcpy(out->cache_uuid, r.properties.pipelineCacheUUID, 16);
+	out->type = r.properties.deviceType;
+	out->vendor = r.properties.vendorID;
+	out->device = r.properties.deviceID;
+	out->subgroup = sub.subgroupSize;
+	out->subgroup_stages = sub.supportedStages;
+	out->subgroup_operations = sub.supportedOperations;
+	out->max_allocation = m3.maxMemoryAllocationSize;
+	out->max_buffer = m4.maxBufferSize;
+	out->limits = r.properties.limits;
+	out->features = out->api >= VK_API_VERSION_1_1 ? device_features(i, p, out->api) : 0;
+	out->portability_subset = has_extension(i, p, "VK_KHR_portability_subset");
+	device_memory(i, p, out);
+	device_families(i, p, out);
+}
+
+typedef struct {
+	VkPhysicalDeviceFeatures2 base;
+	VkPhysicalDevice16BitStorageFeatures s16;
+	VkPhysicalDeviceVulkan12Features v12;
+} feature_chain;
+
+void *mmr_feature_chain(uint32_t features, uint32_t api) {
+	feature_chain *c = calloc(1, sizeof *c);
+	if (!c)
+		return NULL;
+	c->base.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+	c->base.features.shaderInt16 = !!(features & MMR_INT16);
+	c->base.features.shaderInt64 = !!(features & MMR_INT64);
+	c->base.features.shaderFloat64 = !!(features & MMR_FLOAT64);
+	c->s16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES;
+	c->s16.storageBuffer16BitAccess = !!(features & MMR_STORAGE16);
+	c->s16.uniformAndStorageBuffer16BitAccess = !!(features & MMR_UNIFORM16);
+	link_next(&c->base.pNext, &c->s16);
+	if (api >= VK_API_VERSION_1_2) {
+		c->v12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES;
+		c->v12.storageBuffer8BitAccess = !!(features & MMR_STORAGE8);
+		c->v12.uniformAndStorageBuffer8BitAccess = !!(features & MMR_UNIFORM8);
+		c->v12.shaderFloat16 = !!(features & MMR_FLOAT16);
+		c->v12.shaderInt8 = !!(features & MMR_INT8);
+		c->v12.shaderSubgroupExtendedTypes = !!(features & MMR_EXTENDED_TYPES);
+		link_next(&c->base.pNext, &c->v12);
+	}
+	return c;
+}
+
+void mmr_free_feature_chain(void *chain) { free(chain); }
