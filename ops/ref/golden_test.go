@@ -1,0 +1,195 @@
+package ref
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/mmrun/mmrun/internal/safetensors"
+)
+
+// golden is a model made of nothing but this package's ops, fed window by window.
+type golden struct {
+	Vocab     int     `json:"vocab_size"`
+	D         int     `json:"hidden_size"`
+	E         int     `json:"intermediate_size"`
+	L         int     `json:"num_hidden_layers"`
+	N         int     `json:"state_size"`
+	K         int     `json:"conv_kernel"`
+	R         int     `json:"time_step_rank"`
+	Eps       float64 `json:"layer_norm_epsilon"`
+	Tied      bool    `json:"tie_word_embeddings"`
+	S         int     `json:"memory_summary_dim"`
+	P         int     `json:"memory_pool_size"`
+	W         int     `json:"memory_window"`
+	Note      float32 `json:"memory_note_threshold"`
+	Read      float32 `json:"memory_state_threshold"`
+	Policy    string  `json:"memory_replacement"`
+	Period    int     `json:"cross_layer_period"`
+	Pooling   string  `json:"cross_layer_pooling"`
+	weights   *safetensors.Model
+	conv, h   [][]float32
+	pools     [][]Note
+	pending   [][]Note
+	positions int64
+}
+
+func loadGolden(t *testing.T, dir string) *golden {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &golden{}
+	if err := json.Unmarshal(raw, m); err != nil {
+		t.Fatal(err)
+	}
+	if m.weights, err = safetensors.OpenModel(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.weights.Close() })
+	for range m.L {
+		m.conv = append(m.conv, make([]float32, m.E*(m.K-1)))
+		m.h = append(m.h, make([]float32, m.E*m.N))
+	}
+	m.pools, m.pending = make([][]Note, m.L), make([][]Note, m.L)
+	return m
+}
+
+// weight returns the numbers of a tensor, nil when there is none.
+func (m *golden) weight(name string) []float32 {
+	x, ok := m.weights.Tensor(name)
+	if !ok {
+		return nil
+	}
+	v, err := x.Float32s()
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// window returns the logits of tokens that lie in one window, the first at its start.
+func (m *golden) window(ids []int32) []float32 {
+	T := len(ids)
+	embeddings := m.weight("backbone.embeddings.weight")
+	r := Embed(embeddings, ids, m.D)
+	if m.W > 0 {
+		for l := range m.pools {
+			m.pools[l], m.pending[l] = Commit(m.pools[l], m.pending[l], m.Policy, m.P), nil
+		}
+	}
+	for l := range m.L {
+		at := fmt.Sprintf("backbone.layers.%d.", l)
+		x := RMSNorm(r, m.weight(at+"norm.weight"), m.Eps, T, m.D)
+		in := x
+		if m.W > 0 {
+			in = m.remember(at+"memory.", l, x, T)
+		}
+		r = Add(r, m.mixer(at+"mixer.", l, in, T))
+	}
+	m.positions += int64(T)
+	head := embeddings
+	if !m.Tied {
+		head = m.weight("lm_head.weight")
+	}
+	return Linear(RMSNorm(r, m.weight("backbone.norm_f.weight"), m.Eps, T, m.D), head, nil, T, m.D, m.Vocab)
+}
+
+func (m *golden) mixer(at string, l int, x []float32, T int) []float32 {
+	E, N, R := m.E, m.N, m.R
+	xz := Linear(x, m.weight(at+"in_proj.weight"), m.weight(at+"in_proj.bias"), T, m.D, 2*E)
+	z := columns(xz, T, 2*E, E, 2*E)
+	u := ConvSiLU(columns(xz, T, 2*E, 0, E), m.weight(at+"conv1d.weight"), m.weight(at+"conv1d.bias"), m.conv[l], T, E, m.K)
+	dbc := Linear(u, m.weight(at+"x_proj.weight"), nil, T, E, R+2*N)
+	A := m.weight(at + "A_log")
+	for i, v := range A {
+		A[i] = float32(-math.Exp(float64(v)))
+	}
+	w := SSMWeights{DtWeight: m.weight(at + "dt_proj.weight"), DtBias: m.weight(at + "dt_proj.bias"), A: A, D: m.weight(at + "D")}
+	y := SSM(w, dbc, u, z, m.h[l], T, E, N, R)
+	return Linear(y, m.weight(at+"out_proj.weight"), m.weight(at+"out_proj.bias"), T, E, m.D)
+}
+
+// remember leaves the tokens' notes and returns the mixer's input.
+func (m *golden) remember(at string, l int, x []float32, T int) []float32 {
+	scores := NoteScore(x, m.weight(at+"note_score.weight"), m.weight(at + "note_score.bias")[0], T, m.D)
+	summaries := NoteProject(x, m.weight(at+"note_proj.weight"), T, m.D, m.S)
+	for t, score := range scores {
+		if score > m.Note {
+			m.pending[l] = append(m.pending[l], Note{m.positions + int64(t), score, summaries[t*m.S : (t+1)*m.S]})
+		}
+	}
+	in := x
+	score := ReadScore(m.h[l], m.weight(at+"state_score.weight"), m.weight(at + "state_score.bias")[0], m.E, m.N)
+	if m.positions > 0 && score > m.Read {
+		s, i := Flat(m.pools[l])
+		in = Add(in, m.recall(at+"token_attn.", x, s, i, T))
+	}
+	if (l+1)%m.Period == 0 {
+		s, i := CrossGather(m.pools[max(0, l-m.Period):l], m.Pooling)
+		in = Add(in, m.recall(at+"layer_attn.", x, s, i, T))
+	}
+	return in
+}
+
+func (m *golden) recall(at string, x, summaries, importances []float32, T int) []float32 {
+	w := Attention{m.weight(at + "q_proj.weight"), m.weight(at + "k_proj.weight"), m.weight(at + "v_proj.weight"), m.weight(at + "o_proj.weight")}
+	var gate *FusionGate
+	if g := m.weight(at + "gate.weight"); g != nil {
+		gate = &FusionGate{g, m.weight(at + "gate.bias")}
+	}
+	return Fuse(x, PoolAttention(x, w, summaries, importances, T, m.D, m.S), gate, T, m.D)
+}
+
+// TestGolden puts the ops together to the models of testdata/golden, which are float64 results of
+// an independent implementation; the bound is theirs for a float32 engine.
+func TestGolden(t *testing.T) {
+	dirs, err := filepath.Glob("../../testdata/golden/*")
+	if err != nil || len(dirs) != 5 {
+		t.Fatalf("golden models: %v %v", dirs, err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			m := loadGolden(t, dir)
+			f, err := safetensors.Open(filepath.Join(dir, "golden.safetensors"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			x, _ := f.Tensor("tokens")
+			tokens, err := x.Int32s()
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, _ = f.Tensor("logits")
+			want, err := x.Float32s()
+			if err != nil {
+				t.Fatal(err)
+			}
+			step := m.W
+			if step == 0 {
+				step = 37
+			}
+			var got []float32
+			for at := 0; at < len(tokens); at += step {
+				got = append(got, m.window(tokens[at:min(at+step, len(tokens))])...)
+			}
+			if len(got) != len(want) {
+				t.Fatalf("%d logits, want %d", len(got), len(want))
+			}
+			worst := 0.0
+			for i, w := range want {
+				diff := math.Abs(float64(got[i]) - float64(w))
+				if !(diff <= 2e-4+2e-4*math.Abs(float64(w))) {
+					t.Fatalf("logit %d of token %d is %v, want %v", i%m.Vocab, i/m.Vocab, got[i], w)
+				}
+				worst = max(worst, diff)
+			}
+			t.Logf("largest difference %.2g", worst)
+		})
+	}
+}
