@@ -1,0 +1,164 @@
+package house
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mmrun/mmrun"
+
+// layers says what a package may import of this module besides itself: everything goes down, and
+// the engine's parts know nothing of those above them. The longest prefix counts.
+var layers = map[string][]string{
+	"shaders":   {},
+	"vk":        {},
+	"models":    {},
+	"graph":     {"vk", "shaders", "internal"},
+	"ops/ref":   {},
+	"ops":       {"graph", "vk", "shaders", "internal"},
+	"memmamba":  {"ops", "graph", "vk", "shaders", "internal"},
+	"cmd/mmrun": {"memmamba", "vk", "models", "internal"},
+	"internal":  {"internal"},
+	"tools":     {"memmamba", "internal"},
+}
+
+// forTests is what a package's tests may import on top of that.
+var forTests = map[string][]string{
+	"ops":       {"ops/ref"},
+	"shaders":   {"internal/glsl"},
+	"cmd/mmrun": {"ops", "graph", "shaders", "tools"},
+	"":          {"internal/testdevice"},
+}
+
+// outside are imports that only the packages named may have.
+var outside = map[string][]string{
+	"unsafe":                     {"vk"},
+	"C":                          {"vk"},
+	"github.com/goki/vulkan":     {"vk"},
+	"github.com/urfave/cli/v2":   {"cmd/mmrun"},
+	"github.com/dlclark/regexp2": {"internal/tokenizer"},
+}
+
+type goPackage struct {
+	ImportPath, Dir                    string
+	GoFiles                            []string
+	Imports, TestImports, XTestImports []string
+}
+
+// packages lists the module's packages by their path inside it.
+func packages(t *testing.T) map[string]goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports", "./...")
+	cmd.Dir = root
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, said.String())
+	}
+	all := map[string]goPackage{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		all[inside(p.ImportPath)] = p
+	}
+	if len(all) == 0 {
+		t.Fatal("go list found no package")
+	}
+	return all
+}
+
+// inside is the path below the module, "" for the module itself.
+func inside(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
+
+// below reports whether path is one of the prefixes or lies below one.
+func below(path string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+}
+
+// layer finds the entry of layers that speaks for a package.
+func layer(path string) (name string, ok bool) {
+	for prefix := range layers {
+		if below(path, []string{prefix}) && len(prefix) > len(name) {
+			name, ok = prefix, true
+		}
+	}
+	return name, ok
+}
+
+// mayImport reports why a package of this module may not have an import, "" when it may.
+func mayImport(path, imported string, test bool) string {
+	name, ok := layer(path)
+	if !ok {
+		return "no layer is set for this package"
+	}
+	if only, ok := outside[imported]; ok && !below(path, only) {
+		return "only " + strings.Join(only, ", ") + " may import " + imported
+	}
+	if imported != module && !strings.HasPrefix(imported, module+"/") {
+		return ""
+	}
+	imported = inside(imported)
+	allowed := slices.Concat([]string{path}, layers[name])
+	if test {
+		allowed = slices.Concat(allowed, forTests[name], forTests[""])
+	}
+	// ops/ref lies below ops but is no part of it.
+	if below(imported, allowed) && (imported != "ops/ref" || slices.Contains(allowed, imported)) {
+		return ""
+	}
+	return name + " may not import " + imported
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	for path, p := range packages(t) {
+		for _, imported := range p.Imports {
+			if why := mayImport(path, imported, false); why != "" {
+				t.Errorf("%s: %s", path, why)
+			}
+		}
+		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+			if why := mayImport(path, imported, true); why != "" {
+				t.Errorf("%s: tests: %s", path, why)
+			}
+		}
+	}
+}
+
+// TestMayImport holds the rule above to what the layout says.
+func TestMayImport(t *testing.T) {
+	tests := []struct {
+		path, imported string
+		test, ok       bool
+	}{
+		{"graph", module + "/vk", false, true},
+		{"vk", module + "/graph", false, false},
+		{"graph", module + "/ops", false, false},
+		{"ops", module + "/memmamba", false, false},
+		{"ops", module + "/ops/ref", false, false},
+		{"ops", module + "/ops/ref", true, true},
+		{"ops/ref", module + "/graph", false, false},
+		{"internal/sample", module + "/vk", false, false},
+		{"memmamba", module + "/internal/sample", false, true},
+		{"memmamba", "unsafe", false, false},
+		{"vk", "unsafe", false, true},
+		{"ops", "github.com/goki/vulkan", true, false},
+		{"stray", "fmt", false, false},
+	}
+	for _, test := range tests {
+		if why := mayImport(test.path, test.imported, test.test); (why == "") != test.ok {
+			t.Errorf("%s imports %s, in a test %v: got %q, want allowed %v", test.path, test.imported, test.test, why, test.ok)
+		}
+	}
+}
