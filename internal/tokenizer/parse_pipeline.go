@@ -104,8 +104,8 @@ func (l located) compile() (*regexp2.Regexp, error) {
 		return nil, fmt.Errorf("%s.pattern: %q has a POSIX class or an intersection, which are not supported", l.field, *p.Regex)
 	}
 	re, err := regexp2.Compile(*l.Pattern.Regex, regexp2.Multiline) // in Oniguruma's syntax ^ and $ are a line's
-	if err != nil {
-		return nil, fmt.Errorf("%s.pattern: %w", l.field, err)
+	if err != nil {                                                 // the message quotes the pattern, line breaks and all
+		return nil, fmt.Errorf("%s.pattern: %s", l.field, strings.ReplaceAll(err.Error(), "\n", `\n`))
 	}
 	return re, nil
 }

@@ -9,7 +9,6 @@ package tokenizer
 import (
 	"fmt"
 	"os"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -85,8 +84,8 @@ func (t *Tokenizer) Encode(text string) ([]int32, error) {
 	if !utf8.ValidString(text) {
 		return nil, fmt.Errorf("tokenizer: text is not UTF-8 at byte %d", firstInvalid(text))
 	}
-	e := encoder{bpe: &t.bpe, seen: map[string]span{}, ids: slices.Clone(t.prefix)}
-	e.ids = slices.Grow(e.ids, len(text)/4+len(t.suffix))
+	e := encoder{bpe: &t.bpe, seen: map[string]span{}}
+	e.ids = append(make([]int32, 0, len(t.prefix)+len(text)/4+len(t.suffix)), t.prefix...)
 	err := t.literal.split(text, e.token, func(piece string) error {
 		if t.nfc {
 			piece = nfc(piece)

@@ -1,0 +1,160 @@
+package tokenizer
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestParseErrors(t *testing.T) {
+	model := func(field string, value any) fields {
+		m := tinyModel([][2]string{{"a", "b"}})
+		m[field] = value
+		return fields{"model": toJSON(m)}
+	}
+	vocab := func(token string, id int) fields {
+		m := tinyModel(nil)
+		m["vocab"].(map[string]int)[token] = id
+		return fields{"model": toJSON(m)}
+	}
+	template := func(single, special string) fields {
+		return fields{"post_processor": `{"type":"TemplateProcessing","single":[` + single + `],"special_tokens":{` + special + `}}`}
+	}
+	split := func(rest string) fields {
+		return fields{"pre_tokenizer": `{"type":"Sequence","pretokenizers":[{"type":"Split",` + rest + `},{"type":"ByteLevel","add_prefix_space":false}]}`}
+	}
+	added := func(tokens string) fields { return fields{"added_tokens": tokens} }
+	const level = `{"type":"ByteLevel","add_prefix_space":false}`
+	tests := []struct {
+		over fields
+		want string
+	}{
+		{fields{"model": "null"}, "model: is missing"},
+		{fields{"model": "7"}, "model: is a JSON number, not an object"},
+		{model("type", "WordPiece"), `model.type: "WordPiece" is not supported, only BPE`},
+		{fields{"model": `{"vocab":{"a":0}}`}, `model.type: "" is not supported`},
+		{model("dropout", 0.1), "model.dropout: 0.1 is not supported"},
+		{model("continuing_subword_prefix", "##"), `model.continuing_subword_prefix: "##"`},
+		{model("end_of_word_suffix", "</w>"), `model.end_of_word_suffix: "</w>"`},
+		{model("byte_fallback", true), "model.byte_fallback: true is not supported"},
+		{model("byte_fallback", "yes"), "model.byte_fallback: is a JSON string, not true or false"},
+		{model("vocab", nil), "model.vocab: is missing or empty"},
+		{model("vocab", []int{1}), "model.vocab: is a JSON array, not an object"},
+		{model("vocab", map[string]string{"a": "b"}), "model.vocab: is a JSON string, not a whole number"},
+		{model("vocab", map[string]float64{"a": 0.5}), "model.vocab: is a JSON number 0.5, not a whole number"},
+		{vocab("x", 7), "the id 7 of another token"},
+		{vocab("x", -1), `model.vocab: id -1 of "x" is outside 0 to 65791`},
+		{vocab("x", 1<<40), `model.vocab: id 1099511627776 of "x" is outside`},
+		{model("merges", []string{"a b", "ab"}), `model.merges[1]: "ab" is not two tokens`},
+		{model("merges", []string{"a b c"}), `model.merges[0]: "a b c" is not two tokens`},
+		{model("merges", []string{"a c"}), `model.merges[0]: "a" and "c" or what they make is not in model.vocab`},
+		{model("merges", [][]string{{"a", "b"}, {"a"}}), `model.merges[1]: ["a"] is not a pair`},
+		{model("merges", []any{"a b", []string{"a", "b"}}), "model.merges: is neither"},
+		{model("merges", 3), "model.merges: is neither"},
+		{added(`[{"content":"x"}]`), "added_tokens[0].id: is missing"},
+		{added(`[{"id":300,"content":"x"},{"id":70000,"content":"y"}]`), `added_tokens[1].id: id 70000 of "y" is outside`},
+		{added(`[{"id":300}]`), "added_tokens[0].content: is missing"},
+		{added(`[{"id":300,"content":"x"}]`), `added_tokens[0].id: 300, but "x" has the id 120`},
+		{added(`[{"id":120,"content":"<s>"}]`), `added_tokens[0].id: 120 of "<s>" is another token's`},
+		{added(`[{"id":300,"content":"<s>"},{"id":300,"content":"</s>"}]`), `added_tokens[1].id: 300 of "</s>" is another`},
+		{added(`{}`), "added_tokens: is a JSON object, not an array"},
+		{fields{"normalizer": `{"type":"NFKC"}`}, `normalizer.type: "NFKC" is not supported, only NFC`},
+		{fields{"normalizer": `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}`},
+			`normalizer.normalizers[1].type: "Lowercase" is not supported`},
+		{fields{"pre_tokenizer": "null"}, "pre_tokenizer: has no ByteLevel"},
+		{fields{"pre_tokenizer": `{"type":"Metaspace"}`}, "pre_tokenizer: has no ByteLevel"},
+		{fields{"pre_tokenizer": `{"type":"ByteLevel"}`}, "pre_tokenizer.add_prefix_space: is missing"},
+		{fields{"pre_tokenizer": `{"type":"Sequence","pretokenizers":[` + level + `,` + level + `]}`},
+			"pre_tokenizer.pretokenizers[1]: is a second ByteLevel"},
+		{fields{"pre_tokenizer": `{"type":"Sequence","pretokenizers":[{"type":"Whitespace"},` + level + `]}`},
+			`pre_tokenizer.pretokenizers[0].type: "Whitespace" is not supported`},
+		{split(`"behavior":"Isolated"`), "pre_tokenizer.pretokenizers[0].pattern: is missing"},
+		{split(`"behavior":"Isolated","pattern":{}`), "pretokenizers[0].pattern: is missing"},
+		{split(`"pattern":{"String":"x"}`), `pretokenizers[0].behavior: "" is not supported`},
+		{split(`"behavior":"Isolated","pattern":{"Regex":"(\nx"}`), "pretokenizers[0].pattern: error parsing"},
+		{split(`"behavior":"Isolated","pattern":{"Regex":"[[:alpha:]]"}`), "has a POSIX class"},
+		{split(`"behavior":"Isolated","pattern":{"Regex":"[a-z&&b]"}`), "has a POSIX class or an intersection"},
+		{fields{"post_processor": `{"type":"RobertaProcessing"}`}, `post_processor.type: "RobertaProcessing" is not supported`},
+		{template("", ""), "post_processor.single: has the text 0 times"},
+		{template(`{"Sequence":{"id":"A"}},{"Sequence":{"id":"A"}}`, ""), "post_processor.single: has the text 2 times"},
+		{template(`{}`, ""), "post_processor.single[0]: is neither"},
+		{template(`{"SpecialToken":{"id":"<s>"}}`, ""), `post_processor.single[0]: "<s>" is not in special_tokens`},
+		{template(`{"SpecialToken":{"id":"<s>"}}`, `"<s>":{"ids":[999]}`), `post_processor.single[0]: id 999 of "<s>" is no token`},
+		{template(`{"SpecialToken":{"id":"<s>"}}`, `"<s>":{"ids":[4294967296]}`), "id 4294967296"},
+		{fields{"decoder": "null"}, "decoder: is missing"},
+		{fields{"decoder": `{"type":"Metaspace"}`}, `decoder.type: "Metaspace" is not supported`},
+	}
+	for _, test := range tests {
+		_, err := Parse("dir/tokenizer.json", tiny(nil, test.over))
+		checkError(t, err, test.want)
+	}
+	for data, want := range map[string]string{
+		"":             "broken JSON at byte 0",
+		`{"model": }`:  "broken JSON at byte 11",
+		`{} {}`:        "broken JSON at byte 4",
+		`[]`:           "the file holds a JSON array, not an object",
+		`{"model":{}}`: "model.type",
+		`null`:         "model: is missing",
+	} {
+		_, err := Parse("dir/tokenizer.json", []byte(data))
+		checkError(t, err, want)
+	}
+}
+
+func checkError(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("no error, want %q", want)
+		return
+	}
+	if s := err.Error(); !strings.HasPrefix(s, "dir/tokenizer.json: ") || !strings.Contains(s, want) || strings.Contains(s, "\n") {
+		t.Errorf("got %q, want %q", s, want)
+	}
+}
+
+// rich is a small tokenizer.json with something in every field.
+func rich() []byte {
+	model := tinyModel([][2]string{{"a", "b"}, {"Ġ", "ab"}})
+	model["vocab"] = map[string]int{"a": 0, "b": 1, "ab": 2, "Ġ": 3, "Ġab": 4}
+	return tiny(nil, fields{
+		"model":          toJSON(model),
+		"normalizer":     `{"type":"Sequence","normalizers":[{"type":"NFC"}]}`,
+		"added_tokens":   `[{"id":5,"content":"<s>","special":true,"lstrip":true},{"id":6,"content":"  ","normalized":true}]`,
+		"pre_tokenizer":  `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{N}{1,3}|(?=x)"},"behavior":"Isolated","invert":true},{"type":"ByteLevel","add_prefix_space":true},{"type":"Digits","individual_digits":true}]}`,
+		"post_processor": `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}}],"special_tokens":{"<s>":{"ids":[5]}}}`,
+	})
+}
+
+// use parses data and, where that works, encodes and decodes. Nothing may panic.
+func use(data []byte, text string) {
+	tok, err := Parse("fuzz.json", data)
+	if err != nil {
+		return
+	}
+	ids, err := tok.Encode(text)
+	if err == nil {
+		tok.Decode(ids)
+	}
+}
+
+func TestMutatedFilesDoNotPanic(t *testing.T) {
+	mustParse(t, rich())
+	fragments := []string{"null", "-1", "{}", "[]", `""`, "1e99", "true", `"Sequence"`, "\x00", "\\", `"ab"`, "4294967296", "}", ","}
+	rapid.Check(t, func(t *rapid.T) {
+		data := rich()
+		for range rapid.IntRange(1, 4).Draw(t, "edits") {
+			at := rapid.IntRange(0, len(data)-1).Draw(t, "at")
+			cut := min(at+rapid.IntRange(0, 8).Draw(t, "cut"), len(data))
+			with := rapid.OneOf(rapid.SampledFrom(fragments), rapid.StringN(0, 4, -1)).Draw(t, "with")
+			data = []byte(string(data[:at]) + with + string(data[cut:]) + " ")
+		}
+		use(data, "ab <s>  ab 12é")
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(rich(), "ab <s>  ab 12é")
+	f.Add(tiny([][2]string{{"a", "b"}}, nil), "abab")
+	f.Fuzz(func(_ *testing.T, data []byte, text string) { use(data, text) })
+}
