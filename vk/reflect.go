@@ -3,7 +3,6 @@ package vk
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -32,6 +31,7 @@ const (
 	opVariable              = 59
 	opDecorate              = 71
 	opMemberDecorate        = 72
+	opExecutionModeID       = 331
 
 	decSpecID       = 1
 	decBufferBlock  = 3
@@ -51,6 +51,7 @@ const (
 	classStorageBuffer   = 12
 
 	modeLocalSize        = 17
+	modeLocalSizeID      = 38
 	modelGLCompute       = 5
 	builtInWorkgroupSize = 25
 	dimBuffer            = 5
@@ -74,6 +75,7 @@ type module struct {
 	variables []variable
 	decorated map[target]map[uint32]uint32 // decoration -> first operand (0 without)
 	local     [3]uint32
+	localIDs  []uint32 // of constants, instead of local
 	shader    shader
 	entries   int
 	spec      []uint32
@@ -142,6 +144,7 @@ var operands = map[uint32]int{
 	opTypeMatrix: 3, opTypeImage: 8, opTypeSampledImage: 2, opTypeArray: 3, opTypeRuntimeArray: 2,
 	opTypeStruct: 1, opTypePointer: 3, opConstant: 3, opSpecConstant: 3, opConstantComposite: 2,
 	opSpecConstantComposite: 2, opSpecConstantOp: 3, opVariable: 3, opDecorate: 2, opMemberDecorate: 3,
+	opExecutionModeID: 2,
 }
 
 func (m *module) instruction(op uint32, w []uint32) error {
@@ -160,6 +163,10 @@ func (m *module) instruction(op uint32, w []uint32) error {
 	case opExecutionMode:
 		if w[1] == modeLocalSize && len(w) == 5 {
 			m.local = [3]uint32(w[2:5])
+		}
+	case opExecutionModeID:
+		if w[1] == modeLocalSizeID && len(w) == 5 {
+			m.localIDs = w[2:5]
 		}
 	case opCapability:
 		m.shader.capabilities = append(m.shader.capabilities, w[0])
@@ -341,20 +348,21 @@ func (m *module) texel(t []uint32) (Kind, error) {
 	return 0, fmt.Errorf("only texels of float and uint are possible")
 }
 
-// localSize applies the WorkgroupSize built-in, which overrides the execution mode.
+// localSize finds the workgroup size, which constants may give in two ways: the execution mode
+// LocalSizeId and the older WorkgroupSize built-in, which overrides both modes.
 func (m *module) localSize() error {
 	m.shader.local = m.local
-	for _, t := range slices.Collect(maps.Keys(m.composite)) {
-		if b, ok := m.decorated[target{t, -1}][decBuiltIn]; !ok || b != builtInWorkgroupSize {
-			continue
+	ids := m.localIDs
+	for id, parts := range m.composite {
+		if b, ok := m.decorated[target{id, -1}][decBuiltIn]; ok && b == builtInWorkgroupSize {
+			ids = parts
 		}
-		ids := m.composite[t]
-		if len(ids) != 3 {
-			return fmt.Errorf("spir-v: workgroup size of %d parts", len(ids))
-		}
-		for i, id := range ids {
-			m.shader.local[i] = m.constants[id]
-		}
+	}
+	if ids != nil && len(ids) != 3 {
+		return fmt.Errorf("spir-v: workgroup size of %d parts", len(ids))
+	}
+	for i, id := range ids {
+		m.shader.local[i] = m.constants[id]
 	}
 	for _, n := range m.shader.local {
 		if n == 0 {

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "vulkan_subset.h"
+#include "vulkan_1_1.h"
 
 enum { MMR_MAX_ARGS = 32, MMR_MAX_FAMILIES = 32, MMR_MAX_SUBMIT = 64 };
 
@@ -22,6 +22,7 @@ enum {
 	MMR_INT8 = 1 << 7,
 	MMR_FLOAT64 = 1 << 8,
 	MMR_EXTENDED_TYPES = 1 << 9,
+	MMR_MAINTENANCE4 = 1 << 10, // LocalSizeId
 };
 
 // Kinds of mmr_arg; the order is that of the Go type Kind.

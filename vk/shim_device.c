@@ -28,18 +28,22 @@ static void link_next(void **tail, void *s) {
 
 static uint32_t device_features(const mmr_instance *i, VkPhysicalDevice p, uint32_t api) {
 	VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+	VkPhysicalDeviceMaintenance4Features m4 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES};
 	VkPhysicalDevice16BitStorageFeatures s16 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES};
 	VkPhysicalDeviceFeatures2 f = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
 	link_next(&f.pNext, &s16);
 	if (api >= VK_API_VERSION_1_2)
 		link_next(&f.pNext, &v12);
+	if (api >= VK_API_VERSION_1_3)
+		link_next(&f.pNext, &m4);
 	i->features(p, &f);
 	return (f.features.shaderInt16 ? MMR_INT16 : 0) | (f.features.shaderInt64 ? MMR_INT64 : 0) |
 	       (f.features.shaderFloat64 ? MMR_FLOAT64 : 0) | (s16.storageBuffer16BitAccess ? MMR_STORAGE16 : 0) |
 	       (s16.uniformAndStorageBuffer16BitAccess ? MMR_UNIFORM16 : 0) |
 	       (v12.storageBuffer8BitAccess ? MMR_STORAGE8 : 0) |
 	       (v12.uniformAndStorageBuffer8BitAccess ? MMR_UNIFORM8 : 0) | (v12.shaderFloat16 ? MMR_FLOAT16 : 0) |
-	       (v12.shaderInt8 ? MMR_INT8 : 0) | (v12.shaderSubgroupExtendedTypes ? MMR_EXTENDED_TYPES : 0);
+	       (v12.shaderInt8 ? MMR_INT8 : 0) | (v12.shaderSubgroupExtendedTypes ? MMR_EXTENDED_TYPES : 0) |
+	       (m4.maintenance4 ? MMR_MAINTENANCE4 : 0);
 }
 
 static void device_memory(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
@@ -108,6 +112,7 @@ typedef struct {
 	VkPhysicalDeviceFeatures2 base;
 	VkPhysicalDevice16BitStorageFeatures s16;
 	VkPhysicalDeviceVulkan12Features v12;
+	VkPhysicalDeviceMaintenance4Features m4;
 } feature_chain;
 
 void *mmr_feature_chain(uint32_t features, uint32_t api) {
@@ -130,6 +135,11 @@ void *mmr_feature_chain(uint32_t features, uint32_t api) {
 		c->v12.shaderInt8 = !!(features & MMR_INT8);
 		c->v12.shaderSubgroupExtendedTypes = !!(features & MMR_EXTENDED_TYPES);
 		link_next(&c->base.pNext, &c->v12);
+	}
+	if (api >= VK_API_VERSION_1_3) {
+		c->m4.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES;
+		c->m4.maintenance4 = !!(features & MMR_MAINTENANCE4);
+		link_next(&c->base.pNext, &c->m4);
 	}
 	return c;
 }
