@@ -1,0 +1,176 @@
+// Package graph builds a model once into a program: which kernels run in which order, where every
+// intermediate value lies in one arena of memory, and where barriers stand between them. A program
+// is recorded into command buffers once and replayed for every token or prompt chunk.
+//
+// The first error of a graph is kept and told by Plan, so that a model reads without an "if err" a line.
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmrun/mmrun/shaders"
+	"github.com/mmrun/mmrun/vk"
+)
+
+// Access says how kernels read their inputs.
+type Access string
+
+// The two kinds of access a kernel is built for.
+const (
+	Texel  Access = "texel" // texel buffers: fast on software devices
+	Buffer Access = "ssbo"  // storage buffers: fast on GPUs
+)
+
+// A Graph is a list of kernel calls over values, under construction.
+type Graph struct {
+	device *vk.Device
+	access Access
+	homes  []*home
+	nodes  []node
+	err    error
+}
+
+// Kernel names a shader and its specialization constants.
+type Kernel struct {
+	Shader string // stem and variant without the access, such as "gemv.f32"
+	Spec   []uint32
+	Plain  bool // the shader has no access axis
+}
+
+// Cost is what a kernel call has to move and to compute at the least, for profiles.
+type Cost struct{ Bytes, Flops int64 }
+
+type node struct {
+	op       string
+	pipeline *vk.Pipeline
+	args     []Value
+	push     []byte
+	groups   [3]uint32
+	cost     Cost
+	barrier  bool // before it
+}
+
+// New starts a graph on a device. Kernels read through texel buffers on CPU devices and through
+// storage buffers on GPUs.
+func New(device *vk.Device) *Graph {
+	access := Buffer
+	if device.Info().Type == vk.CPU {
+		access = Texel
+	}
+	return NewAccess(device, access)
+}
+
+// NewAccess is New with the access chosen by the caller, for tests and measurements.
+func NewAccess(device *vk.Device, access Access) *Graph {
+	return &Graph{device: device, access: access}
+}
+
+// Device is the device the graph is built for.
+func (g *Graph) Device() *vk.Device { return g.device }
+
+// Fail keeps err if it is the first.
+func (g *Graph) Fail(err error) {
+	if g.err == nil {
+		g.err = err
+	}
+}
+
+// Err is the first error so far.
+func (g *Graph) Err() error { return g.err }
+
+// Call adds a kernel call: op names it in profiles, args are bound in the order of the shader's
+// bindings, groups are workgroups. What the kernel reads and writes is known from the shader itself.
+func (g *Graph) Call(op string, k Kernel, args []Value, push Push, groups [3]int, cost Cost) {
+	if g.err != nil {
+		return
+	}
+	name := k.Shader
+	if !k.Plain {
+		name += "." + string(g.access)
+	}
+	code, err := shaders.Load(name)
+	if err != nil {
+		g.Fail(fmt.Errorf("%s: %w", op, err))
+		return
+	}
+	pipeline, err := g.device.Pipeline(name, code, k.Spec...)
+	if err != nil {
+		g.Fail(fmt.Errorf("%s: %w", op, err))
+		return
+	}
+	if err := check(pipeline, args, push, groups, g.device.Info().Limits); err != nil {
+		g.Fail(fmt.Errorf("%s: %w", op, err))
+		return
+	}
+	for _, v := range args {
+		v.home.use(len(g.nodes))
+	}
+	g.nodes = append(g.nodes, node{op: op, pipeline: pipeline, args: args, push: push.bytes,
+		groups: [3]uint32{uint32(groups[0]), uint32(groups[1]), uint32(groups[2])}, cost: cost})
+}
+
+// Copy adds a copy of all of src to the beginning of dst.
+func (g *Graph) Copy(dst, src Value) {
+	if src.home.size > dst.home.size {
+		g.Fail(fmt.Errorf("copy: %d bytes into %d", src.home.size, dst.home.size))
+		return
+	}
+	dst.home.use(len(g.nodes))
+	src.home.use(len(g.nodes))
+	g.nodes = append(g.nodes, node{op: "copy", args: []Value{dst, src}, cost: Cost{Bytes: 2 * src.home.size}})
+}
+
+func (h *home) use(node int) {
+	if h.first < 0 {
+		h.first = node
+	}
+	h.last = node
+}
+
+func check(p *vk.Pipeline, args []Value, push Push, groups [3]int, limits vk.Limits) error {
+	if len(args) != len(p.Bindings()) {
+		return fmt.Errorf("%s has %d bindings, got %d values", p.Name(), len(p.Bindings()), len(args))
+	}
+	for i, v := range args {
+		if v.Zero() {
+			return fmt.Errorf("%s: binding %d has no value", p.Name(), i)
+		}
+	}
+	if len(push.bytes) != p.PushSize() {
+		return fmt.Errorf("%s has %d bytes of push constants, got %d", p.Name(), p.PushSize(), len(push.bytes))
+	}
+	for i, n := range groups {
+		if n < 1 || int64(n) > int64(limits.MaxGroups[i]) {
+			return fmt.Errorf("%s: %v workgroups, the device allows 1 to %v", p.Name(), groups, limits.MaxGroups)
+		}
+	}
+	return nil
+}
+
+// Push is a block of push constants, put together in the order of the shader's declaration.
+type Push struct{ bytes []byte }
+
+// Constants returns a push block of numbers, each an int (as uint) or a float64 (as float).
+func Constants(numbers ...any) Push {
+	var p Push
+	for _, n := range numbers {
+		var bits uint32
+		switch n := n.(type) {
+		case int:
+			bits = uint32(n)
+		case float64:
+			bits = math.Float32bits(float32(n))
+		default:
+			panic(fmt.Sprintf("graph: push constant of type %T", n))
+		}
+		p.bytes = append(p.bytes, byte(bits), byte(bits>>8), byte(bits>>16), byte(bits>>24))
+	}
+	return p
+}
+
+// Groups is how many workgroups of size cover n, at least one.
+func Groups(n, size int) int { return max(1, (n+size-1)/size) }
+
+// Access is how the graph's kernels read their inputs.
+func (g *Graph) Access() Access { return g.access }

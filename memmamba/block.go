@@ -1,0 +1,57 @@
+package memmamba
+
+import (
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/ops"
+)
+
+// A pass is one model run under construction: some tokens of one sequence, or one token of each
+// of several.
+type pass struct {
+	*graph.Graph
+	c      Config
+	w      *weights
+	state  *stateLayout
+	tokens int  // at the most
+	single bool // one token of each sequence, so that the scan is one step
+}
+
+// blocks takes the residual stream r through all layers: r = r + mixer(RMSNorm(r)), with what the
+// memory recalls fused into the mixer's input. r is (T, d) and is replaced.
+func (p *pass) blocks(r graph.Value) {
+	for l := range p.w.Layers {
+		w, s := &p.w.Layers[l], p.state.layer(p.Graph, l)
+		if w.Memory == nil {
+			p.mixer(r, r, w.Norm, w, s)
+			continue
+		}
+		p.mixer(r, p.recall(l, ops.RMSNorm(p.Graph, r, w.Norm)), ops.Norm{}, w, s)
+	}
+}
+
+// mixer adds Mamba's selective SSM block (arXiv 2312.00752, section 3.4) of the normalized x to the
+// residual stream r.
+func (p *pass) mixer(r, x graph.Value, norm ops.Norm, w *layer, s layerState) {
+	g, E := p.Graph, w.ConvW.Cols
+	uz := ops.NormLinear(g, "in_proj", x, norm, w.InProj, ops.Finish{Bias: w.InBias})
+	u, z := g.Columns(uz, 0, E), g.Columns(uz, E, 2*E)
+	u = ops.ConvSiLU(g, u, w.ConvW, w.ConvB, s.conv)
+	y := p.ssm(u, z, w, s)
+	ops.LinearInto(g, "out_proj", r, y, ops.Norm{}, w.OutProj, ops.Finish{Bias: w.OutBias, Add: r})
+}
+
+// ssm is the selective state space with its gate: one step, or a scan over the pass.
+func (p *pass) ssm(u, z graph.Value, w *layer, s layerState) graph.Value {
+	g := p.Graph
+	dbc := ops.Linear(g, "x_proj", u, w.XProj, ops.Finish{})
+	if p.c.ModelType == falconType {
+		ops.SegmentNorm(g, dbc, w.SSM, int(p.c.TimeStepRank), p.c.StateSize, p.c.MixerRMSEps)
+	}
+	if p.single {
+		return ops.SSM(g, dbc, u, z, w.SSM, s.h)
+	}
+	dt := g.Columns(dbc, 0, w.SSM.DtProj.Cols)
+	delta := ops.Linear(g, "dt_proj", dt, w.SSM.DtProj, ops.Finish{Bias: w.SSM.DtBias, Softplus: true})
+	pieces := ops.ScanPieces(g.Device().Info(), u.Rows, u.Cols)
+	return ops.Scan(g, delta, dbc, u, z, w.SSM, s.h, pieces)
+}

@@ -1,0 +1,156 @@
+package memmamba
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Config is a model's config.json with the defaults of Hugging Face's MambaConfig for what is absent.
+type Config struct {
+	ModelType         string  `json:"model_type"`          // "mamba", "falcon_mamba" or "memmamba"
+	VocabSize         int     `json:"vocab_size"`          // rows of the embedding
+	HiddenSize        int     `json:"hidden_size"`         // d
+	IntermediateSize  int     `json:"intermediate_size"`   // E
+	NumHiddenLayers   int     `json:"num_hidden_layers"`   // L
+	StateSize         int     `json:"state_size"`          // N
+	ConvKernel        int     `json:"conv_kernel"`         // K
+	Expand            float64 `json:"expand"`              // E = expand·d where intermediate_size is absent
+	TimeStepRank      rank    `json:"time_step_rank"`      // R
+	LayerNormEpsilon  float64 `json:"layer_norm_epsilon"`  // of every RMSNorm
+	MixerRMSEps       float64 `json:"mixer_rms_eps"`       // of FalconMamba's norms of dt, B and C
+	UseBias           bool    `json:"use_bias"`            // of in_proj and out_proj
+	UseConvBias       bool    `json:"use_conv_bias"`       // of conv1d
+	TieWordEmbeddings bool    `json:"tie_word_embeddings"` // the head is the embedding
+	HiddenAct         string  `json:"hidden_act"`          // "silu"
+	BOS               tokens  `json:"bos_token_id"`
+	EOS               tokens  `json:"eos_token_id"`
+
+	// Memory is set for MemMamba models only.
+	Memory *MemoryConfig `json:"-"`
+}
+
+// The limits of what the kernels take.
+const (
+	maxStateSize  = 64
+	maxConvKernel = 16
+	maxWidth      = 1 << 17
+	maxLayers     = 1 << 10
+	maxVocabulary = 1 << 24
+)
+
+// rank is a time-step rank: a number, or "auto" (0) for ceil(d / 16).
+type rank int
+
+func (r *rank) UnmarshalJSON(data []byte) error {
+	if string(data) == `"auto"` {
+		*r = 0
+		return nil
+	}
+	return json.Unmarshal(data, (*int)(r))
+}
+
+// tokens is a token id, a list of them, or null.
+type tokens []int32
+
+func (t *tokens) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*t = nil
+		return nil
+	}
+	if bytes.HasPrefix(data, []byte("[")) {
+		return json.Unmarshal(data, (*[]int32)(t))
+	}
+	var one int32
+	if err := json.Unmarshal(data, &one); err != nil {
+		return err
+	}
+	*t = tokens{one}
+	return nil
+}
+
+// ParseConfig reads a config.json; name is its file in errors, which also name the field.
+func ParseConfig(name string, data []byte) (Config, error) {
+	c := Config{
+		VocabSize: 50280, HiddenSize: 768, NumHiddenLayers: 32, StateSize: 16, ConvKernel: 4, Expand: 2,
+		LayerNormEpsilon: 1e-5, MixerRMSEps: 1e-6, UseConvBias: true, TieWordEmbeddings: true,
+		HiddenAct: "silu", BOS: tokens{0}, EOS: tokens{0},
+	}
+	if err := decode(data, &c); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if c.ModelType == memmambaType {
+		c.Memory = defaultMemory()
+		if err := decode(data, c.Memory); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if c.TimeStepRank == 0 {
+		c.TimeStepRank = rank((c.HiddenSize + 15) / 16)
+	}
+	if c.IntermediateSize == 0 {
+		c.IntermediateSize = int(c.Expand * float64(c.HiddenSize))
+	}
+	if err := c.validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+// decode is json.Unmarshal with errors in the words of someone who reads the file.
+func decode(data []byte, into any) error {
+	err := json.Unmarshal(data, into)
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Errorf("%s: a %s cannot be a %s", kind.Field, kind.Value, kind.Type)
+	case errors.As(err, &syntax):
+		return fmt.Errorf("broken JSON at byte %d: %v", syntax.Offset, err)
+	}
+	return fmt.Errorf("broken JSON: %v", err)
+}
+
+const memmambaType, falconType = "memmamba", "falcon_mamba"
+
+func (c *Config) validate() error {
+	switch c.ModelType {
+	case "mamba", falconType, memmambaType:
+	case "":
+		return errors.New("model_type is missing")
+	default:
+		return fmt.Errorf("model_type %q is not known (mamba, falcon_mamba and memmamba are)", c.ModelType)
+	}
+	if c.HiddenAct != "silu" {
+		return fmt.Errorf("hidden_act %q is not supported (silu is)", c.HiddenAct)
+	}
+	for _, f := range []struct {
+		name            string
+		value, min, max int
+	}{
+		{"vocab_size", c.VocabSize, 1, maxVocabulary},
+		{"hidden_size", c.HiddenSize, 1, maxWidth},
+		{"intermediate_size", c.IntermediateSize, 1, maxWidth},
+		{"num_hidden_layers", c.NumHiddenLayers, 1, maxLayers},
+		{"state_size", c.StateSize, 1, maxStateSize},
+		{"conv_kernel", c.ConvKernel, 2, maxConvKernel},
+		{"time_step_rank", int(c.TimeStepRank), 1, maxWidth},
+	} {
+		if f.value < f.min || f.value > f.max {
+			return fmt.Errorf("%s %d is not within %d to %d", f.name, f.value, f.min, f.max)
+		}
+	}
+	for name, eps := range map[string]float64{"layer_norm_epsilon": c.LayerNormEpsilon, "mixer_rms_eps": c.MixerRMSEps} {
+		if !(eps >= 0) || math.IsInf(eps, 0) {
+			return fmt.Errorf("%s %g is not a small positive number", name, eps)
+		}
+	}
+	if c.Memory != nil {
+		return c.Memory.validate(c.NumHiddenLayers)
+	}
+	return nil
+}

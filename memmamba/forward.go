@@ -1,0 +1,184 @@
+package memmamba
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/internal/safetensors"
+)
+
+// Timings are how long the tokens of a state took so far.
+type Timings struct {
+	PromptTokens, GeneratedTokens int
+	Prompt, Generate              time.Duration
+}
+
+// Timings returns the state's timings.
+func (s *State) Timings() Timings { return s.timings }
+
+// maxPosition bounds a sequence: positions are 32 bits on the device.
+const maxPosition = math.MaxUint32
+
+// Forward feeds tokens to a sequence and returns the logits after the last, [vocab], valid until the
+// state's next call. When ctx ends, the state stands after the last whole chunk.
+func (m *Model) Forward(ctx context.Context, s *State, tokens []int32) ([]float32, error) {
+	return m.forward(ctx, s, tokens, nil)
+}
+
+func (m *Model) forward(ctx context.Context, s *State, tokens []int32, progress func(done, total int)) ([]float32, error) {
+	if err := m.check(s, tokens); err != nil {
+		return nil, err
+	}
+	for done := 0; done < len(tokens); {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, err := m.advance(s, tokens[done:])
+		if err != nil {
+			return nil, err
+		}
+		done += n
+		if progress != nil {
+			progress(done, len(tokens))
+		}
+	}
+	return s.logits, nil
+}
+
+// ForwardAll is Forward with the logits of every token: each is called with the index of the first
+// token of a block and the block's logits, rows of [vocab], valid during the call.
+func (m *Model) ForwardAll(ctx context.Context, s *State, tokens []int32, each func(first int, logits []float32) error) error {
+	if err := m.check(s, tokens); err != nil {
+		return err
+	}
+	for done := 0; done < len(tokens); {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := m.feed(s, tokens[done:], m.programs.chunk)
+		if err != nil {
+			return err
+		}
+		for from := 0; from < n; from += rowsBlock {
+			if err := m.rows(s, from/rowsBlock, min(rowsBlock, n-from), func(logits []float32) error {
+				return each(done+from, logits)
+			}); err != nil {
+				return err
+			}
+		}
+		done += n
+	}
+	return nil
+}
+
+func (m *Model) check(s *State, tokens []int32) error {
+	if s.model != m {
+		return errors.New("the state belongs to another model")
+	}
+	if len(tokens) == 0 {
+		return errNoTokens
+	}
+	if s.position+int64(len(tokens)) > maxPosition {
+		return fmt.Errorf("a sequence of %d tokens is longer than %d", s.position+int64(len(tokens)), int64(maxPosition))
+	}
+	for i, id := range tokens {
+		if id < 0 || int(id) >= m.config.VocabSize {
+			return fmt.Errorf("token %d: id %d is outside the vocabulary of %d", i, id, m.config.VocabSize)
+		}
+	}
+	return nil
+}
+
+// advance feeds the next chunk, or the single token that is left, and leaves the logits in the state
+// when it was the last.
+func (m *Model) advance(s *State, tokens []int32) (int, error) {
+	if len(tokens) == 1 {
+		if _, err := m.feed(s, tokens, m.programs.step); err != nil {
+			return 0, err
+		}
+		return 1, m.readLogits(s, 1)
+	}
+	n, err := m.feed(s, tokens, m.programs.chunk)
+	if err != nil || n < len(tokens) {
+		return n, err
+	}
+	m.programs.setParams(n, s.position)
+	r, err := m.programs.shared(m.programs.head, m.arena.Whole(), 0)
+	if err == nil {
+		err = r.Run()
+	}
+	if err != nil {
+		return n, err
+	}
+	return n, m.readLogits(s, 1)
+}
+
+// feed runs a program over as many tokens as it takes and the memory's window leaves room for.
+func (m *Model) feed(s *State, tokens []int32, program *graph.Program) (int, error) {
+	n := min(len(tokens), m.programs.chunkTokens)
+	if program == m.programs.step {
+		n = 1
+	}
+	if memory := m.config.Memory; memory != nil {
+		into := int(s.position % int64(memory.Window))
+		n = min(n, memory.Window-into)
+		if into == 0 && s.position > 0 {
+			if err := m.beginWindow(s); err != nil {
+				return 0, err
+			}
+		}
+		if err := s.tellWindow(into); err != nil {
+			return 0, err
+		}
+	}
+	m.programs.setParams(n, s.position)
+	m.programs.setIDs(tokens[:n])
+	r, err := s.recording(program)
+	if err == nil {
+		err = r.Run()
+	}
+	if err != nil {
+		return 0, err
+	}
+	s.position += int64(n)
+	return n, nil
+}
+
+// rows computes the logits of n tokens of the last chunk, from a block of rows on.
+func (m *Model) rows(s *State, block, n int, each func([]float32) error) error {
+	m.programs.setParams(n, s.position)
+	r, err := m.programs.shared(m.programs.rows, m.arena.Whole(), block)
+	if err == nil {
+		err = r.Run()
+	}
+	if err == nil {
+		err = m.readLogits(s, n)
+	}
+	if err != nil {
+		return err
+	}
+	all := s.logits
+	s.logits = all[(n-1)*m.config.VocabSize:]
+	return each(all)
+}
+
+// readLogits copies n rows of logits from the device's padded rows.
+func (m *Model) readLogits(s *State, n int) error {
+	vocab, padded := m.config.VocabSize, m.weights.Head.Rows
+	data := m.programs.spans[logitsSlot+hostSide].Buffer.Mapped()
+	if cap(s.logits) < n*vocab {
+		s.logits = make([]float32, n*vocab)
+	}
+	s.logits = s.logits[:n*vocab]
+	for i := range n {
+		from := 4 * i * padded
+		if err := safetensors.F32.Widen(s.logits[i*vocab:(i+1)*vocab], data[from:from+4*vocab]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package memmamba
+
+import (
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/ops"
+)
+
+// stateSlot is the slot under which a state is bound to a program.
+const stateSlot = "state"
+
+// A stateLayout says where everything a sequence carries lies in one block of constant size:
+// every layer's convolution inputs and h, then for MemMamba the memory. The rows of several
+// sequences lie side by side in each part.
+type stateLayout struct {
+	rows             int // sequences
+	E, N, K          int // padded
+	layers           int
+	convBytes, bytes int64 // of one layer's convolution; of the whole state
+	layerBytes       int64
+	memory           *memoryLayout
+}
+
+// layerState is one layer's recurrent state as values of a graph.
+type layerState struct {
+	conv graph.Value // (rows·(K-1), E), oldest first
+	h    graph.Value // (rows·E, N)
+}
+
+func newStateLayout(c Config, rows int) *stateLayout {
+	s := &stateLayout{rows: rows, E: ops.Padded(c.IntermediateSize), N: ops.Padded(c.StateSize), K: c.ConvKernel, layers: c.NumHiddenLayers}
+	s.convBytes = graph.Align(4 * int64(rows) * int64(s.K-1) * int64(s.E))
+	s.layerBytes = s.convBytes + graph.Align(4*int64(rows)*int64(s.E)*int64(s.N))
+	s.bytes = s.layerBytes * int64(s.layers)
+	if c.Memory != nil {
+		s.memory = newMemoryLayout(c, s.bytes)
+		s.bytes = s.memory.end
+	}
+	return s
+}
+
+func (s *stateLayout) layer(g *graph.Graph, l int) layerState {
+	from := int64(l) * s.layerBytes
+	return layerState{
+		conv: g.Slot(stateSlot, from, s.rows*(s.K-1), s.E),
+		h:    g.Slot(stateSlot, from+s.convBytes, s.rows*s.E, s.N),
+	}
+}

@@ -1,0 +1,216 @@
+package memmamba
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/vk"
+)
+
+// A loader moves tensors from a mapped file to the device. Every section of rows and every width
+// is padded with zeros to a multiple of ops.Pad. The first error is kept.
+type loader struct {
+	device   *vk.Device
+	tensors  *safetensors.Model
+	buffers  []*vk.Buffer
+	progress func(done, total int64)
+	done     int64
+	total    int64
+	err      error
+}
+
+func (l *loader) fail(err error) {
+	if l.err == nil {
+		l.err = err
+	}
+}
+
+// tensor finds a tensor of floating point numbers with a shape.
+func (l *loader) tensor(name string, shape ...int) safetensors.Tensor {
+	t, ok := l.tensors.Tensor(name)
+	switch {
+	case !ok:
+		l.fail(fmt.Errorf("tensor %s is missing", name))
+	case !slices.Equal(t.Shape, shape):
+		l.fail(fmt.Errorf("tensor %s: shape %v, the config asks for %v", name, t.Shape, shape))
+	case t.DType != safetensors.F32 && t.DType != safetensors.F16 && t.DType != safetensors.BF16:
+		l.fail(fmt.Errorf("tensor %s: type %s (F32, F16 and BF16 are supported)", name, t.DType))
+	}
+	return t
+}
+
+// allocate makes a device buffer that the model owns.
+func (l *loader) allocate(size int64) vk.Span {
+	b, err := l.device.NewBuffer(size, vk.DeviceLocal)
+	if err != nil {
+		l.fail(fmt.Errorf("weights: %w", err))
+		return vk.Span{}
+	}
+	l.buffers = append(l.buffers, b)
+	return b.Whole()
+}
+
+// weight loads a matrix [sum of sections, cols] as it is in the file, each section of rows padded.
+func (l *loader) weight(name string, sections []int, cols int) ops.Weight {
+	return l.stack([]piece{{name: name, sections: sections}}, cols)
+}
+
+// A piece is one tensor of a stack: its name and the sections of its rows, none when the tensor is
+// a vector that makes one row.
+type piece struct {
+	name     string
+	sections []int
+}
+
+func (p piece) shape(cols int) []int {
+	if p.sections == nil {
+		return []int{cols}
+	}
+	return []int{sum(p.sections), cols}
+}
+
+// stack loads several matrices of the same width below one another. They keep their type when they
+// share it and become F32 otherwise.
+func (l *loader) stack(pieces []piece, cols int) ops.Weight {
+	var rows [][]byte // of every row on the device; nil for padding
+	var dtype safetensors.DType
+	tensors := make([]safetensors.Tensor, len(pieces))
+	for i, p := range pieces {
+		if tensors[i] = l.tensor(p.name, p.shape(cols)...); l.err != nil {
+			return ops.Weight{}
+		}
+		if i > 0 && tensors[i].DType != dtype {
+			dtype = safetensors.F32
+		} else {
+			dtype = tensors[i].DType
+		}
+	}
+	for i, p := range pieces {
+		data, err := rowsOf(tensors[i], cols, dtype)
+		if err != nil {
+			l.fail(err)
+			return ops.Weight{}
+		}
+		sections := p.sections
+		if sections == nil {
+			sections = []int{1}
+		}
+		for _, n := range sections {
+			rows = append(rows, data[:n]...)
+			rows = append(rows, make([][]byte, ops.Padded(n)-n)...)
+			data = data[n:]
+		}
+	}
+	return l.uploadRows(rows, ops.Padded(cols), deviceType(dtype))
+}
+
+// rowsOf cuts a tensor's bytes into rows, widening it first if dtype is not its own.
+func rowsOf(t safetensors.Tensor, cols int, dtype safetensors.DType) ([][]byte, error) {
+	data := t.Data
+	if t.DType != dtype {
+		wide, err := t.Float32s()
+		if err != nil {
+			return nil, err
+		}
+		if data, err = dtype.Narrow(nil, wide); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Collect(slices.Chunk(data, cols*dtype.Size())), nil
+}
+
+func deviceType(d safetensors.DType) ops.Type {
+	switch d {
+	case safetensors.F16:
+		return ops.F16
+	case safetensors.BF16:
+		return ops.BF16
+	}
+	return ops.F32
+}
+
+func (l *loader) uploadRows(rows [][]byte, cols int, t ops.Type) ops.Weight {
+	w := ops.Weight{Type: t, Rows: len(rows), Cols: cols}
+	stride := t.RowBytes(cols)
+	w.Span = l.allocate(stride * int64(len(rows)))
+	if l.err != nil {
+		return w
+	}
+	err := l.device.Upload(w.Span, stride, func(p []byte, at int64) error {
+		for from := int64(0); from < int64(len(p)); from += stride {
+			row := p[from : from+stride]
+			n := copy(row, rows[(at+from)/stride])
+			clear(row[n:])
+		}
+		l.advance(int64(len(p)))
+		return nil
+	})
+	if err != nil {
+		l.fail(err)
+	}
+	return w
+}
+
+// vector loads a tensor of n numbers as F32.
+func (l *loader) vector(name string, n int) ops.Weight {
+	return l.upload32(l.row(name, n), 1, ops.Padded(n))
+}
+
+// row reads a tensor of n numbers, widened and padded.
+func (l *loader) row(name string, n int) []float32 {
+	return l.widen(l.tensor(name, n), 1, n, 1)
+}
+
+// table reads a small tensor of rows × cols numbers, widened, both padded. Its shape may have more
+// axes of size 1.
+func (l *loader) table(name string, rows, cols int, shape ...int) []float32 {
+	return l.widen(l.tensor(name, shape...), rows, cols, ops.Padded(rows))
+}
+
+// widen reads rows × cols numbers into rows of padded width, high of them; they are all 0 after an
+// error, so that callers need no check of their own.
+func (l *loader) widen(t safetensors.Tensor, rows, cols, high int) []float32 {
+	wide := make([]float32, high*ops.Padded(cols))
+	if l.err != nil {
+		return wide
+	}
+	data, err := t.Float32s()
+	if err != nil {
+		l.fail(err)
+		return wide
+	}
+	for r := range rows {
+		copy(wide[r*ops.Padded(cols):], data[r*cols:(r+1)*cols])
+	}
+	return wide
+}
+
+// upload32 puts numbers computed on the host on the device.
+func (l *loader) upload32(numbers []float32, rows, cols int) ops.Weight {
+	if l.err != nil {
+		return ops.Weight{}
+	}
+	data, err := safetensors.F32.Narrow(nil, numbers)
+	if err != nil {
+		l.fail(err)
+		return ops.Weight{}
+	}
+	return l.uploadRows(slices.Collect(slices.Chunk(data, 4*cols)), cols, ops.F32)
+}
+
+func (l *loader) advance(bytes int64) {
+	l.done += bytes
+	if l.progress != nil {
+		l.progress(min(l.done, l.total), l.total)
+	}
+}
+
+func sum(numbers []int) int {
+	total := 0
+	for _, n := range numbers {
+		total += n
+	}
+	return total
+}

@@ -1,0 +1,159 @@
+// Package memmamba runs MemMamba (arXiv 2510.03279) and Mamba (arXiv 2312.00752) models on a Vulkan
+// device. A model is built once into programs: one for a single token, one for a chunk of a prompt.
+// A State is everything a sequence carries, of constant size however long it gets.
+package memmamba
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/vk"
+)
+
+// DefaultChunk is how many tokens of a prompt run in one pass unless Options say otherwise.
+const DefaultChunk = 512
+
+// MaxChunk bounds Options.Chunk.
+const MaxChunk = 4096
+
+// Options say how a model is opened.
+type Options struct {
+	Device   string                  // index, part of the name or UUID; the best when empty
+	Validate bool                    // run under the Vulkan validation layer; every message is an error
+	Chunk    int                     // tokens of a prompt in one pass, 1 to MaxChunk; 0 is DefaultChunk
+	Progress func(done, total int64) // called while weights load, in bytes; may be nil
+}
+
+// A Model is a checkpoint on a device. It may serve any number of states, one call at a time.
+type Model struct {
+	config   Config
+	device   *vk.Device
+	weights  *weights
+	programs *programs
+	arena    *vk.Buffer
+	source   fingerprint
+	states   int
+}
+
+// MemoryUse is the device memory of a model, in bytes.
+type MemoryUse struct {
+	Weights     int64
+	State       int64 // of one sequence
+	Activations int64
+	Allocated   int64 // all of the device memory that is allocated now
+}
+
+// Open loads the model in a directory: config.json and model.safetensors, or
+// model.safetensors.index.json with its shards. The weights are read through a memory map.
+func Open(dir string, o Options) (*Model, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", dir, errors.Unwrap(err))
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("model %s: not a directory", dir)
+	}
+	tensors := func() (*safetensors.Model, error) { return safetensors.OpenModel(dir) }
+	return open(filepath.Join(dir, "config.json"), os.DirFS(dir), tensors, o)
+}
+
+// OpenFS loads a model from a file system, such as one embedded in the program; name stands for it in
+// errors.
+func OpenFS(name string, fsys fs.FS, o Options) (*Model, error) {
+	tensors := func() (*safetensors.Model, error) { return safetensors.OpenModelFS(name, fsys) }
+	return open(name+"/config.json", fsys, tensors, o)
+}
+
+func open(name string, fsys fs.FS, tensors func() (*safetensors.Model, error), o Options) (*Model, error) {
+	if o.Chunk == 0 {
+		o.Chunk = DefaultChunk
+	}
+	if o.Chunk < 1 || o.Chunk > MaxChunk {
+		return nil, fmt.Errorf("chunk of %d tokens is not within 1 to %d", o.Chunk, MaxChunk)
+	}
+	data, err := fs.ReadFile(fsys, "config.json")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, errors.Unwrap(err))
+	}
+	config, err := ParseConfig(name, data)
+	if err != nil {
+		return nil, err
+	}
+	files, err := tensors()
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	device, err := vk.Open(vk.Options{Device: o.Device, Validate: o.Validate})
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{config: config, device: device, source: newFingerprint(config, files)}
+	if m.weights, err = loadWeights(device, files, config, o.Progress); err != nil {
+		err = fmt.Errorf("model %s: %w", filepath.Dir(name), err)
+	} else {
+		err = m.build(o.Chunk)
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// build plans the programs and allocates the arena they share.
+func (m *Model) build(chunk int) error {
+	var err error
+	if m.programs, err = newPrograms(m, chunk); err != nil {
+		return err
+	}
+	m.arena, err = m.device.NewBuffer(max(m.programs.arena(), 256), vk.DeviceLocal)
+	if err != nil {
+		return fmt.Errorf("activations: %w", err)
+	}
+	return nil
+}
+
+// Config is the model's configuration.
+func (m *Model) Config() Config { return m.config }
+
+// Device is the device the model runs on.
+func (m *Model) Device() vk.Info { return m.device.Info() }
+
+// Chunk is how many tokens of a prompt run in one pass at the most.
+func (m *Model) Chunk() int { return m.programs.chunkTokens }
+
+// Memory is the device memory the model takes.
+func (m *Model) Memory() MemoryUse {
+	return MemoryUse{
+		Weights:     m.weights.Bytes(),
+		State:       m.programs.layout.bytes,
+		Activations: m.arena.Size() + m.programs.ioBytes(),
+		Allocated:   m.device.Stats().DeviceBytes,
+	}
+}
+
+// Close frees everything on the device. States of the model must be closed first.
+func (m *Model) Close() error {
+	var err error
+	if m.states > 0 {
+		err = fmt.Errorf("model closed with %d open states", m.states)
+	}
+	if m.programs != nil {
+		m.programs.Close()
+	}
+	if m.arena != nil {
+		m.arena.Close()
+	}
+	if m.weights != nil {
+		m.weights.Close()
+	}
+	return errors.Join(err, m.device.Close())
+}
+
+// newGraph starts a graph on the model's device.
+func (m *Model) newGraph() *graph.Graph { return graph.New(m.device) }

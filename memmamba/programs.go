@@ -1,0 +1,253 @@
+package memmamba
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/vk"
+)
+
+// The slots programs share beside a state and the parameters of a pass. On a device with memory of
+// its own the host's side of a slot is another buffer, copied to or from at the program's ends.
+const (
+	idsSlot      = "ids"      // of the pass's tokens
+	residualSlot = "residual" // the stream after the last layer, one row a token of the chunk
+	logitsSlot   = "logits"
+	hostSide     = ".host"
+)
+
+const rowsBlock = 64 // rows of logits computed in one go when all are asked for
+
+// programs are a model's recorded graphs and the buffers through which the host talks to them.
+type programs struct {
+	layout      *stateLayout
+	chunkTokens int
+
+	chunk *graph.Program // a prompt chunk, up to the last layer
+	step  *graph.Program // one token, up to its logits
+	head  *graph.Program // logits of a chunk's last token
+	rows  *graph.Program // logits of up to rowsBlock tokens of a chunk
+	begin *graph.Program // what MemMamba does at a window's first token; nil for Mamba
+
+	device   *vk.Device
+	spans    map[string]vk.Span
+	buffers  []*vk.Buffer
+	recorded map[recordKey]*graph.Recording // of programs that touch no state
+}
+
+type recordKey struct {
+	program *graph.Program
+	block   int
+}
+
+func newPrograms(m *Model, chunk int) (*programs, error) {
+	p := &programs{
+		layout: newStateLayout(m.config, 1), chunkTokens: chunk, device: m.device,
+		spans: map[string]vk.Span{}, recorded: map[recordKey]*graph.Recording{},
+	}
+	err := p.allocate(m.config, max(chunk, rowsBlock))
+	for _, one := range []struct {
+		into  **graph.Program
+		build func(*pass)
+		rows  int
+	}{
+		{&p.step, p.buildStep, 1},
+		{&p.chunk, p.buildChunk, p.passTokens(m.config)},
+		{&p.head, p.buildHead, chunk},
+		{&p.rows, p.buildRows, rowsBlock},
+		{&p.begin, p.buildBegin, 1},
+	} {
+		if err != nil {
+			break
+		}
+		if one.into == &p.begin && m.config.Memory == nil {
+			continue
+		}
+		g := &pass{Graph: m.newGraph(), c: m.config, w: m.weights, state: p.layout, tokens: one.rows}
+		p.copyIn(g.Graph, ops.ParamsSlot, 1, ops.ParamsBytes/4)
+		one.build(g)
+		*one.into, err = g.Plan()
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// passTokens is how many tokens one pass may have: a prompt is cut at memory windows.
+func (p *programs) passTokens(c Config) int {
+	if c.Memory != nil {
+		return min(p.chunkTokens, c.Memory.Window)
+	}
+	return p.chunkTokens
+}
+
+// allocate makes the buffers behind the slots.
+func (p *programs) allocate(c Config, tokens int) error {
+	vocab, d := ops.Padded(c.VocabSize), ops.Padded(c.HiddenSize)
+	for _, s := range []struct {
+		name  string
+		bytes int64
+		host  bool
+	}{
+		{ops.ParamsSlot, ops.ParamsBytes, true},
+		{idsSlot, 4 * int64(tokens), true},
+		{residualSlot, 4 * int64(tokens) * int64(d), false},
+		{logitsSlot, 4 * int64(min(tokens, rowsBlock)) * int64(vocab), true},
+	} {
+		if s.host {
+			if err := p.buffer(s.name+hostSide, s.bytes, vk.HostVisible); err != nil {
+				return err
+			}
+		}
+		if s.host && p.unified() {
+			p.spans[s.name] = p.spans[s.name+hostSide]
+			continue
+		}
+		if err := p.buffer(s.name, s.bytes, vk.DeviceLocal); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *programs) buffer(name string, bytes int64, where vk.Memory) error {
+	b, err := p.device.NewBuffer(bytes, where)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	p.buffers = append(p.buffers, b)
+	p.spans[name] = b.Whole()
+	return nil
+}
+
+// unified says whether the device works in the host's memory.
+func (p *programs) unified() bool {
+	t := p.device.Info().Type
+	return t == vk.CPU || t == vk.Integrated
+}
+
+// copyIn brings a slot from the host's side, where that is another memory.
+func (p *programs) copyIn(g *graph.Graph, name string, rows, cols int) graph.Value {
+	v := g.Slot(name, 0, rows, cols)
+	if !p.unified() {
+		g.Copy(v, g.Slot(name+hostSide, 0, rows, cols))
+	}
+	return v
+}
+
+func (p *programs) copyOut(g *graph.Graph, name string, v graph.Value) {
+	if !p.unified() {
+		g.Copy(g.Slot(name+hostSide, 0, v.Rows, v.Cols), v)
+	}
+}
+
+func (p *programs) buildStep(g *pass) {
+	g.single = true
+	r := ops.Embed(g.Graph, p.copyIn(g.Graph, idsSlot, 1, 1), g.w.Embeddings)
+	g.blocks(r)
+	p.logits(g, r, g.w.NormF)
+}
+
+func (p *programs) buildChunk(g *pass) {
+	r := g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols)
+	ops.EmbedInto(g.Graph, r, p.copyIn(g.Graph, idsSlot, g.tokens, 1), g.w.Embeddings)
+	g.blocks(r)
+}
+
+func (p *programs) buildHead(g *pass) {
+	r := g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols)
+	p.logits(g, ops.RMSNormLast(g.Graph, r, g.w.NormF, 1), ops.Norm{})
+}
+
+func (p *programs) buildRows(g *pass) {
+	p.logits(g, g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols), g.w.NormF)
+}
+
+func (p *programs) buildBegin(g *pass) { g.beginWindow() }
+
+// logits multiplies the normalized stream with the head.
+func (p *programs) logits(g *pass, r graph.Value, norm ops.Norm) {
+	y := g.Slot(logitsSlot, 0, r.Rows, g.w.Head.Rows)
+	ops.LinearInto(g.Graph, "head", y, r, norm, g.w.Head, ops.Finish{})
+	p.copyOut(g.Graph, logitsSlot, y)
+}
+
+func (p *programs) all() []*graph.Program {
+	all := []*graph.Program{p.chunk, p.step, p.head, p.rows}
+	if p.begin != nil {
+		all = append(all, p.begin)
+	}
+	return all
+}
+
+// arena is how many bytes of arena the largest program needs.
+func (p *programs) arena() int64 {
+	var most int64
+	for _, one := range p.all() {
+		most = max(most, one.Arena())
+	}
+	return most
+}
+
+func (p *programs) ioBytes() int64 {
+	var total int64
+	for _, b := range p.buffers {
+		total += b.Size()
+	}
+	return total
+}
+
+// setParams fills in what changes from pass to pass. No program may be running.
+func (p *programs) setParams(tokens int, position int64) {
+	b := p.spans[ops.ParamsSlot+hostSide].Buffer.Mapped()
+	for i, v := range []uint32{uint32(tokens), 1, 0, 0, uint32(position)} {
+		binary.LittleEndian.PutUint32(b[4*i:], v)
+	}
+}
+
+func (p *programs) setIDs(ids []int32) {
+	b := p.spans[idsSlot+hostSide].Buffer.Mapped()
+	for i, id := range ids {
+		binary.LittleEndian.PutUint32(b[4*i:], uint32(id))
+	}
+}
+
+// shared returns the recording of a program that touches no state, its residual taken from a block
+// of rows on.
+func (p *programs) shared(program *graph.Program, arena vk.Span, block int) (*graph.Recording, error) {
+	key := recordKey{program, block}
+	if r, ok := p.recorded[key]; ok {
+		return r, nil
+	}
+	slots := make(map[string]vk.Span, len(p.spans))
+	for name, span := range p.spans {
+		slots[name] = span
+	}
+	residual := slots[residualSlot]
+	from := residual.Size / int64(max(p.chunkTokens, rowsBlock)) * int64(block*rowsBlock)
+	slots[residualSlot] = residual.Buffer.Span(from, residual.Size-from)
+	r, err := program.Record(graph.Spans{Arena: arena, Slots: slots})
+	if err != nil {
+		return nil, err
+	}
+	p.recorded[key] = r
+	return r, nil
+}
+
+// Close frees the recordings and buffers. No program may be running.
+func (p *programs) Close() {
+	for _, r := range p.recorded {
+		r.Close()
+	}
+	for _, b := range p.buffers {
+		b.Close()
+	}
+	p.recorded, p.buffers = nil, nil
+}
+
+var errNoTokens = errors.New("no tokens given")

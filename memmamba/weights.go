@@ -1,0 +1,148 @@
+package memmamba
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/vk"
+)
+
+// weights are a model's parameters on the device. Close gives them back.
+type weights struct {
+	Embeddings ops.Weight // (vocab, d)
+	Layers     []layer
+	NormF      ops.Norm
+	Head       ops.Weight // (vocab, d), the embeddings when tied
+	Memory     *memoryWeights
+
+	buffers []*vk.Buffer
+}
+
+// layer holds the parameters of one block by the names of the Mamba paper.
+type layer struct {
+	Norm             ops.Norm
+	InProj, InBias   ops.Weight // (2E, d)
+	ConvW, ConvB     ops.Weight // (K, E), (E)
+	XProj            ops.Weight // (R+2N, E)
+	SSM              ops.Selective
+	OutProj, OutBias ops.Weight   // (d, E)
+	Memory           *layerMemory // of MemMamba
+}
+
+// loadWeights moves a checkpoint's tensors to the device.
+func loadWeights(device *vk.Device, tensors *safetensors.Model, c Config, progress func(done, total int64)) (*weights, error) {
+	l := &loader{device: device, tensors: tensors, progress: progress}
+	for _, name := range tensors.Names() {
+		t, _ := tensors.Tensor(name)
+		l.total += int64(len(t.Data))
+	}
+	w := &weights{}
+	w.load(l, c)
+	w.buffers = l.buffers
+	if l.err == nil {
+		l.done = l.total
+		l.advance(0)
+		return w, nil
+	}
+	w.Close()
+	return nil, l.err
+}
+
+func (w *weights) load(l *loader, c Config) {
+	w.Embeddings = l.weight("backbone.embeddings.weight", []int{c.VocabSize}, c.HiddenSize)
+	w.NormF = l.norm("backbone.norm_f.weight", c)
+	w.Head = w.Embeddings
+	if !c.TieWordEmbeddings {
+		w.Head = l.weight("lm_head.weight", []int{c.VocabSize}, c.HiddenSize)
+	}
+	for n := range c.NumHiddenLayers {
+		w.Layers = append(w.Layers, l.layer(fmt.Sprintf("backbone.layers.%d.", n), c))
+		if c.Memory != nil && l.err == nil {
+			w.Layers[n].Memory = l.layerMemory(n, c)
+		}
+	}
+	if c.Memory != nil && l.err == nil {
+		w.Memory = l.memory(c)
+	}
+}
+
+func (l *loader) norm(name string, c Config) ops.Norm {
+	return ops.Norm{Weight: l.vector(name, c.HiddenSize), Width: c.HiddenSize, Eps: c.LayerNormEpsilon}
+}
+
+func (l *loader) layer(prefix string, c Config) layer {
+	d, E, N, R := c.HiddenSize, c.IntermediateSize, c.StateSize, int(c.TimeStepRank)
+	mixer := prefix + "mixer."
+	b := layer{
+		Norm:    l.norm(prefix+"norm.weight", c),
+		InProj:  l.weight(mixer+"in_proj.weight", []int{E, E}, d),
+		ConvW:   l.taps(mixer+"conv1d.weight", E, c.ConvKernel),
+		XProj:   l.weight(mixer+"x_proj.weight", []int{R, N, N}, E),
+		OutProj: l.weight(mixer+"out_proj.weight", []int{d}, E),
+		SSM: ops.Selective{
+			DtProj: l.weight(mixer+"dt_proj.weight", []int{E}, R),
+			DtBias: l.vector(mixer+"dt_proj.bias", E),
+			A:      l.decay(mixer+"A_log", E, N),
+			D:      l.vector(mixer+"D", E),
+		},
+	}
+	if c.UseConvBias {
+		b.ConvB = l.vector(mixer+"conv1d.bias", E)
+	} else {
+		b.ConvB = l.upload32(make([]float32, ops.Padded(E)), 1, ops.Padded(E))
+	}
+	if c.UseBias {
+		b.InBias = l.halves(mixer+"in_proj.bias", E)
+		b.OutBias = l.vector(mixer+"out_proj.bias", d)
+	}
+	return b
+}
+
+// taps loads a depthwise convolution [E, 1, K] as (K, E), so that channels are neighbours.
+func (l *loader) taps(name string, E, K int) ops.Weight {
+	data := l.table(name, E, K, E, 1, K)
+	wide := make([]float32, K*ops.Padded(E))
+	for e := range E {
+		for k := range K {
+			wide[k*ops.Padded(E)+e] = data[e*ops.Padded(K)+k]
+		}
+	}
+	return l.upload32(wide, K, ops.Padded(E))
+}
+
+// decay loads A_log as A = -exp(A_log); padding channels decay too, of a state that stays 0.
+func (l *loader) decay(name string, E, N int) ops.Weight {
+	data := l.table(name, E, N, E, N)
+	for i, v := range data {
+		data[i] = float32(-math.Exp(float64(v)))
+	}
+	return l.upload32(data, ops.Padded(E), ops.Padded(N))
+}
+
+// halves loads a bias of 2n numbers, each half padded.
+func (l *loader) halves(name string, n int) ops.Weight {
+	data := l.row(name, 2*n)
+	wide := make([]float32, 2*ops.Padded(n))
+	copy(wide, data[:n])
+	copy(wide[ops.Padded(n):], data[n:2*n])
+	return l.upload32(wide, 1, len(wide))
+}
+
+// Bytes is the device memory the weights take.
+func (w *weights) Bytes() int64 {
+	var total int64
+	for _, b := range w.buffers {
+		total += b.Size()
+	}
+	return total
+}
+
+// Close frees the weights. No program that uses them may be running.
+func (w *weights) Close() {
+	for _, b := range w.buffers {
+		b.Close()
+	}
+	w.buffers = nil
+}

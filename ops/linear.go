@@ -1,0 +1,104 @@
+package ops
+
+import "github.com/mmrun/mmrun/graph"
+
+// Finish is what is done to W x before it is stored, in this order.
+type Finish struct {
+	Bias     Weight      // (M): + bias
+	Softplus bool        // ln(1 + eˣ)
+	Gate     Weight      // (2, M), weight then bias: · sigmoid(weight ⊙ GateBy + bias)
+	GateBy   graph.Value // (T, M)
+	Add      graph.Value // (T, M): + add
+}
+
+// Linear returns W x for every row of x, with what Finish adds; op is its name in profiles.
+// Shapes: x (T, K), w (M, K), the result (T, M); K and M are multiples of Pad.
+func Linear(g *graph.Graph, op string, x graph.Value, w Weight, f Finish) graph.Value {
+	y := g.Temp(x.Rows, w.Rows)
+	LinearInto(g, op, y, x, Norm{}, w, f)
+	return y
+}
+
+// NormLinear returns W RMSNorm(x); for one token the norm costs no pass of its own.
+// Shapes: as Linear.
+func NormLinear(g *graph.Graph, op string, x graph.Value, n Norm, w Weight, f Finish) graph.Value {
+	y := g.Temp(x.Rows, w.Rows)
+	LinearInto(g, op, y, x, n, w, f)
+	return y
+}
+
+// LinearInto is NormLinear into a value at hand, under a name of its own in profiles; a Norm
+// without weight is none.
+func LinearInto(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
+	if x.Cols != w.Cols || y.Cols != w.Rows || y.Rows != x.Rows || !y.Packed() || w.Rows%4 != 0 || w.Cols%Pad != 0 {
+		mismatch(g, op, x.Shape(), []int{w.Rows, w.Cols})
+		return
+	}
+	for _, v := range []graph.Value{f.Add, f.GateBy} {
+		if !v.Zero() && (v.Rows != y.Rows || v.Cols != y.Cols || !v.Packed()) {
+			mismatch(g, op, v.Shape(), y.Shape())
+			return
+		}
+	}
+	if x.Rows == 1 {
+		gemv(g, op, y, x, n, w, f)
+		return
+	}
+	if !n.Weight.Zero() {
+		x = RMSNorm(g, x, n)
+	}
+	gemm(g, op, y, x, w, f)
+}
+
+func (f Finish) spec() []uint32 {
+	return []uint32{flag(!f.Bias.Zero()), flag(f.Softplus), flag(!f.Add.Zero()), flag(!f.Gate.Zero())}
+}
+
+// values returns bias, add, gatex and gate, or stand for those that are left out.
+func (f Finish) values(g *graph.Graph, op string, m int, stand graph.Value) (bias, add, gatex, gate graph.Value) {
+	bias, gate = f.Bias.vector(g, op, m, stand), f.Gate.vector(g, op, 2*m, stand)
+	add, gatex = f.Add, f.GateBy
+	if add.Zero() {
+		add = stand
+	}
+	if gatex.Zero() {
+		gatex = stand
+	}
+	return bias, add, gatex, gate
+}
+
+const (
+	gemvGroups = 8 // row groups in a workgroup
+	gemvRows   = 8 // rows of a group
+	tileTokens = 8 // of an invocation's tile in gemm
+	tileRows   = 8
+)
+
+func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
+	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
+	norm := n.Weight.vector(g, op, x.Cols, x)
+	scale := 0.0
+	if n.Width > 0 {
+		scale = 1 / float64(n.Width)
+	}
+	spec := append(f.spec(), flag(!n.Weight.Zero()), gemvRows)
+	g.Call(op, graph.Kernel{Shader: "gemv." + string(w.Type), Spec: spec},
+		[]graph.Value{params(g), x, w.value(g), bias, norm, add, gatex, gate, y},
+		graph.Constants(w.Cols/4/w.Type.vectors(), w.Rows, x.From/4, scale, n.Eps),
+		[3]int{graph.Groups(w.Rows, gemvGroups*gemvRows), 1, 1}, cost(x, w, y))
+}
+
+func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
+	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
+	g.Call(op, graph.Kernel{Shader: "gemm." + string(w.Type), Spec: append(f.spec(), tileTokens, tileRows)},
+		[]graph.Value{params(g), x, w.value(g), bias, add, gatex, gate, y},
+		graph.Constants(w.Cols/4/w.Type.vectors(), w.Rows, x.Stride/4, x.From/4),
+		[3]int{graph.Groups(w.Rows, 8*tileRows), graph.Groups(x.Rows, 4*tileTokens), 1}, cost(x, w, y))
+}
+
+func cost(x graph.Value, w Weight, y graph.Value) graph.Cost {
+	return graph.Cost{
+		Bytes: x.Bytes() + y.Bytes() + int64(w.Rows)*w.Type.RowBytes(w.Cols),
+		Flops: 2 * int64(x.Rows) * int64(w.Rows) * int64(w.Cols),
+	}
+}

@@ -1,0 +1,36 @@
+package ops
+
+import "github.com/mmrun/mmrun/graph"
+
+// Norm is an RMSNorm to apply: y = x / sqrt(mean(x²) + Eps) ⊙ Weight. Width is the number of
+// columns that count, without padding.
+type Norm struct {
+	Weight Weight
+	Width  int
+	Eps    float64
+}
+
+// RMSNorm returns every row of x normalized.
+// Shapes: x and the result (T, d), the norm's weight (d).
+func RMSNorm(g *graph.Graph, x graph.Value, n Norm) graph.Value {
+	return rmsNorm(g, x, n, x.Rows, false)
+}
+
+// RMSNormLast returns the row of each sequence's last token normalized.
+// Shapes: x (T, d), the result (rows, d) with as many rows as there may be sequences.
+func RMSNormLast(g *graph.Graph, x graph.Value, n Norm, rows int) graph.Value {
+	return rmsNorm(g, x, n, rows, true)
+}
+
+func rmsNorm(g *graph.Graph, x graph.Value, n Norm, rows int, last bool) graph.Value {
+	y := g.Temp(rows, x.Cols)
+	if !x.Packed() || n.Weight.Cols*n.Weight.Rows != x.Cols {
+		mismatch(g, "rmsnorm", x.Shape(), []int{n.Weight.Rows, n.Weight.Cols})
+		return y
+	}
+	g.Call("rmsnorm", graph.Kernel{Shader: "rmsnorm"},
+		[]graph.Value{params(g), x, n.Weight.vector(g, "rmsnorm", x.Cols, x), y},
+		graph.Constants(x.Cols/4, 1/float64(n.Width), n.Eps, int(flag(last))), [3]int{rows, 1, 1},
+		graph.Cost{Bytes: 3 * y.Bytes(), Flops: 5 * y.Bytes() / 4})
+	return y
+}

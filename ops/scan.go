@@ -1,0 +1,67 @@
+package ops
+
+import (
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/vk"
+)
+
+// lanes is how many invocations keep a GPU busy; a software device has few and is better off with
+// one piece per channel.
+const lanes = 1 << 15
+
+// ScanPieces is how many pieces of time a scan of T tokens and E channels is cut into on a device:
+// as many as it takes to give the device enough lanes, none shorter than 16 tokens.
+func ScanPieces(device vk.Info, T, E int) int {
+	if device.Type == vk.CPU {
+		return 1
+	}
+	return max(1, min(lanes/E, T/16))
+}
+
+// Scan takes T tokens of one sequence through the selective state space and the gate, in pieces
+// of time scanned in parallel:
+//
+//	h_t = exp(Δ_t A) ⊙ h_{t-1} + Δ_t u_t B_tᵀ,  y_t = (h_t C_t + D ⊙ u_t) ⊙ silu(z_t)
+//
+// First every piece runs from an empty state; carrying a state across a piece then needs only its
+// last state and ΣΔ; last every piece runs from the state carried to it.
+// Shapes: delta, u, z and the result (T, E), dbc (T, R+2N), h (rows·E, N) of which the pass's row is
+// read and replaced.
+func Scan(g *graph.Graph, delta, dbc, u, z graph.Value, s Selective, h graph.Value, pieces int) graph.Value {
+	y := g.Temp(u.Rows, u.Cols)
+	if !s.check(g, "scan", dbc, u, z, h) {
+		return y
+	}
+	if !delta.Packed() || delta.Rows != u.Rows || delta.Cols != u.Cols {
+		mismatch(g, "scan", delta.Shape(), u.Shape())
+		return y
+	}
+	E, N := s.A.Rows, s.A.Cols
+	A, D := s.A.value(g), s.D.vector(g, "scan", E, u)
+	spec := []uint32{uint32(N / 4), uint32(pieces)}
+	carry := h // not read when there is one piece
+	if pieces > 1 {
+		carry = scanCarry(g, delta, dbc, u, A, s, h, spec, pieces)
+	}
+	g.Call("scan", graph.Kernel{Shader: "scan", Spec: spec},
+		[]graph.Value{params(g), delta, u, dbc, z, A, D, h, carry, y},
+		graph.Constants(E, s.rank()/4, dbc.Cols/4, z.Stride/4, z.From/4),
+		[3]int{graph.Groups(E, 8), pieces, 1},
+		graph.Cost{Bytes: 4*y.Bytes() + dbc.Bytes() + 8*int64(E)*int64(N), Flops: 8 * int64(u.Rows) * int64(E) * int64(N)})
+	return y
+}
+
+// scanCarry runs the first two phases and returns the state every piece starts from.
+// Shape: (pieces·E, N).
+func scanCarry(g *graph.Graph, delta, dbc, u, A graph.Value, s Selective, h graph.Value, spec []uint32, pieces int) graph.Value {
+	E, N := s.A.Rows, s.A.Cols
+	carry, total := g.Temp(pieces*E, N), g.Temp(pieces, E)
+	g.Call("scan_local", graph.Kernel{Shader: "scan_local", Spec: spec},
+		[]graph.Value{params(g), delta, u, dbc, A, carry, total},
+		graph.Constants(E, s.rank()/4, dbc.Cols/4), [3]int{graph.Groups(E, 8), pieces, 1},
+		graph.Cost{Bytes: 2*u.Bytes() + dbc.Bytes()/2 + carry.Bytes(), Flops: 6 * int64(u.Rows) * int64(E) * int64(N)})
+	g.Call("scan_carry", graph.Kernel{Shader: "scan_carry", Spec: spec},
+		[]graph.Value{params(g), A, h, total, carry},
+		graph.Constants(E), [3]int{graph.Groups(E*N/4, 64), 1, 1}, graph.Cost{Bytes: 2 * carry.Bytes()})
+	return carry
+}

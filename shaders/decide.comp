@@ -1,0 +1,43 @@
+#version 450
+//! axis: access texel=TEXEL ssbo=
+#extension GL_GOOGLE_include_directive : require
+#include "access.glsl"
+#include "math.glsl"
+
+// Read decision: a layer reads its own pool during the window that begins when
+// I_state = sigmoid(w · mean_n(h) + b) exceeds τ2. One workgroup a layer.
+IN4(0, h); // the state, a layer every stride vec4
+IN4(1, w); // [L][E]
+IN4(2, bias);
+OUT(3, uint, reads); // [L]
+
+layout(push_constant) uniform Push {
+	uint stride, offset; // vec4 from layer to layer, and before a layer's h
+	uint channels;       // E
+	uint states;         // vec4 in N
+	float scale;         // 1 / N
+	float threshold;
+} push;
+
+const uint LANES = 64;
+layout(local_size_x = LANES) in;
+shared float part[LANES];
+
+void main() {
+	uint lane = gl_LocalInvocationID.x, layer = gl_WorkGroupID.x;
+	float sum = 0;
+	for (uint e = lane; e < push.channels; e += LANES) {
+		vec4 mean = vec4(0);
+		for (uint n = 0; n < push.states; n++)
+			mean += at4(h, layer * push.stride + push.offset + e * push.states + n);
+		sum += sum4(mean) * push.scale * at1(w, layer * push.channels + e);
+	}
+	part[lane] = sum;
+	barrier();
+	if (lane > 0)
+		return;
+	float score = at1(bias, layer * 8);
+	for (uint i = 0; i < LANES; i++)
+		score += part[i];
+	reads[layer] = uint(sigmoid(score) > push.threshold);
+}
