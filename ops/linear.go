@@ -83,7 +83,7 @@ func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finis
 	}
 	spec := append(f.spec(), flag(!n.Weight.Zero()), gemvRows)
 	g.Call(op, graph.Kernel{Shader: "gemv." + string(w.Type), Spec: spec},
-		[]graph.Value{params(g), x, w.value(g), bias, norm, add, gatex, gate, y},
+		[]graph.Value{x, w.value(g), bias, norm, add, gatex, gate, y},
 		graph.Constants(w.Cols/4/w.Type.vectors(), w.Rows, x.From/4, scale, n.Eps),
 		[3]int{graph.Groups(w.Rows, gemvGroups*gemvRows), 1, 1}, cost(x, w, y))
 }

@@ -2,7 +2,6 @@
 //! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16
 //! axis: access texel=TEXEL ssbo=
 #extension GL_GOOGLE_include_directive : require
-#include "params.glsl"
 #include "weight.glsl"
 #include "finish.glsl"
 
@@ -12,14 +11,14 @@
 layout(constant_id = 4) const bool NORM = false;
 layout(constant_id = 5) const uint ROWS = 8;
 
-IN4(1, x);
-WEIGHT(2, w);
-IN4(3, bias);
-IN4(4, norm);
-IN4(5, add);
-IN4(6, gatex);
-IN4(7, gate); // weight, then bias
-OUT(8, float, y);
+IN4(0, x);
+WEIGHT(1, w);
+IN4(2, bias);
+IN4(3, norm);
+IN4(4, add);
+IN4(5, gatex);
+IN4(6, gate); // weight, then bias
+OUT(7, float, y);
 
 layout(push_constant) uniform Push {
 	uint units;  // of WVEC vec4 in a row of W
