@@ -19,9 +19,9 @@ need() {
 	echo "setup: installing $*" >&2
 	local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
 	local install=("${apt[@]}" install --yes --no-install-recommends "$@")
-	if ! "${install[@]}" </dev/null >/dev/null 2>&1; then
-		"${apt[@]}" update </dev/null >&2
-		"${install[@]}" </dev/null >&2 || die "could not install $*"
+	local said
+	if ! said=$("${install[@]}" 2>&1 </dev/null); then
+		said=$({ "${apt[@]}" update && "${install[@]}"; } 2>&1 </dev/null) || die "could not install $*:"$'\n'"$said"
 	fi
 }
 
@@ -40,16 +40,19 @@ have=$(go env GOVERSION 2>/dev/null) || have=$(cd / && go env GOVERSION)
 
 make --no-print-directory build
 
-# A loader and a device. mmrun itself is asked, so a graphics driver of any origin will do.
+# A loader, a device and, for the tests, the validation layer. mmrun itself is asked, so that a driver
+# of any origin will do; the caller's choice of device is nothing that could be installed.
+unset MMRUN_DEVICE MMRUN_VALIDATE
 device() { bin/mmrun devices >/dev/null 2>&1; }
+validation() { MMRUN_VALIDATE=1 bin/mmrun devices >/dev/null 2>&1; }
+why() { "$@" 2>&1 >/dev/null | tail -n 1; }
+
 if ! device; then
 	ldconfig -p | grep 'libvulkan\.so\.1 ' >/dev/null || need libvulkan1
 	device || need mesa-vulkan-drivers
-	device || die "no Vulkan device: $(bin/mmrun devices 2>&1 | tail -n 1)"
+	device || die "no Vulkan device after installing lavapipe: $(why bin/mmrun devices)"
 fi
-
-if [[ ${1:-} == test ]]; then
-	layer=$(find /usr/share/vulkan /usr/local/share/vulkan /etc/vulkan "${VULKAN_SDK:-/nonexistent}" \
-		"${VK_LAYER_PATH:-/nonexistent}" -name VkLayer_khronos_validation.json 2>/dev/null || true)
-	[[ -n $layer ]] || need vulkan-validationlayers
+if [[ ${1:-} == test ]] && ! validation; then
+	need vulkan-validationlayers
+	validation || die "the validation layer does not work: $(MMRUN_VALIDATE=1 why bin/mmrun devices)"
 fi
