@@ -112,36 +112,3 @@ func submit(t testing.TB, d *Device, cs ...*Commands) {
 		t.Fatal(err)
 	}
 }
-
-func TestDispatch(t *testing.T) {
-	d := open(t)
-	p, err := d.Pipeline("axpy", spirv(t, "axpy"), 64, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const n = 1000
-	x, y := make([]float32, n), make([]float32, n)
-	for i := range x {
-		x[i], y[i] = float32(i), 1
-	}
-	bx := buffer(t, d, 4*n, DeviceLocal, floats(x...))
-	by := buffer(t, d, 4*n+4, DeviceLocal, floats(y...))
-	c := record(t, d, func(c *Commands) {
-		push := append(words(n), floats(0.5)...)
-		for range 3 {
-			c.Dispatch(p, []Span{bx.Whole(), by.Whole()}, push, [3]uint32{(n + 63) / 64, 1, 1})
-			c.Barrier()
-		}
-	})
-	submit(t, d, c)
-	submit(t, d, c, c)
-	got := download(t, d, by.Whole())
-	for i := range n {
-		if want := 1 + 9*1.5*float32(i); float(got, i) != want {
-			t.Fatalf("y[%d] = %g, want %g", i, float(got, i), want)
-		}
-	}
-	if float(got, n) != 0 {
-		t.Errorf("the word after y is %g", float(got, n))
-	}
-}
