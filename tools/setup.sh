@@ -25,18 +25,19 @@ need() {
 	fi
 }
 
-# The tools of the build. Go itself is too old in the distributions.
-missing=()
-command -v make >/dev/null || missing+=(make)
-command -v "${CC:-gcc}" >/dev/null || missing+=(gcc libc6-dev)
-[[ -e /etc/ssl/certs/ca-certificates.crt || -d /etc/pki ]] || missing+=(ca-certificates)
-((${#missing[@]} == 0)) || need "${missing[@]}"
-
+# Go comes first: it is the one thing that cannot be installed from here, the distributions' is too old.
 want=$(awk '$1 == "go" { print $2 }' go.mod)
 command -v go >/dev/null || die "Go $want or later is needed and not found; see the Go project's download page"
 have=$(go env GOVERSION 2>/dev/null) || have=$(cd / && go env GOVERSION)
 [[ $(printf '%s\n' "$want" "${have#go}" | sort -V | head -n1) == "$want" ]] ||
 	die "Go $want or later is needed, this is $have; see the Go project's download page"
+
+# The other tools of the build.
+missing=()
+command -v make >/dev/null || missing+=(make)
+command -v "${CC:-gcc}" >/dev/null || missing+=(gcc libc6-dev)
+[[ -e /etc/ssl/certs/ca-certificates.crt || -d /etc/pki ]] || missing+=(ca-certificates)
+((${#missing[@]} == 0)) || need "${missing[@]}"
 
 make --no-print-directory build
 
