@@ -6,13 +6,15 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/mmrun/mmrun/internal/refmodel"
 	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
-// golden is a model made of nothing but this package's ops, fed window by window.
-type golden struct {
+// model is made of nothing but this package's ops, fed window by window.
+type model struct {
 	Vocab     int     `json:"vocab_size"`
 	D         int     `json:"hidden_size"`
 	E         int     `json:"intermediate_size"`
@@ -20,7 +22,9 @@ type golden struct {
 	N         int     `json:"state_size"`
 	K         int     `json:"conv_kernel"`
 	R         int     `json:"time_step_rank"`
+	Type      string  `json:"model_type"`
 	Eps       float64 `json:"layer_norm_epsilon"`
+	MixerEps  float64 `json:"mixer_rms_eps"`
 	Tied      bool    `json:"tie_word_embeddings"`
 	S         int     `json:"memory_summary_dim"`
 	P         int     `json:"memory_pool_size"`
@@ -37,13 +41,13 @@ type golden struct {
 	positions int64
 }
 
-func loadGolden(t *testing.T, dir string) *golden {
+func loadModel(t *testing.T, dir string) *model {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &golden{}
+	m := &model{}
 	if err := json.Unmarshal(raw, m); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +64,7 @@ func loadGolden(t *testing.T, dir string) *golden {
 }
 
 // weight returns the numbers of a tensor, nil when there is none.
-func (m *golden) weight(name string) []float32 {
+func (m *model) weight(name string) []float32 {
 	x, ok := m.weights.Tensor(name)
 	if !ok {
 		return nil
@@ -73,7 +77,7 @@ func (m *golden) weight(name string) []float32 {
 }
 
 // window returns the logits of tokens that lie in one window, the first at its start.
-func (m *golden) window(ids []int32) []float32 {
+func (m *model) window(ids []int32) []float32 {
 	T := len(ids)
 	embeddings := m.weight("backbone.embeddings.weight")
 	r := Embed(embeddings, ids, m.D)
@@ -99,7 +103,7 @@ func (m *golden) window(ids []int32) []float32 {
 	return Linear(RMSNorm(r, m.weight("backbone.norm_f.weight"), m.Eps, T, m.D), head, nil, T, m.D, m.Vocab)
 }
 
-func (m *golden) mixer(at string, l int, x []float32, T int) []float32 {
+func (m *model) mixer(at string, l int, x []float32, T int) []float32 {
 	E, N, R := m.E, m.N, m.R
 	xz := Linear(x, m.weight(at+"in_proj.weight"), m.weight(at+"in_proj.bias"), T, m.D, 2*E)
 	z := columns(xz, T, 2*E, E, 2*E)
@@ -109,13 +113,14 @@ func (m *golden) mixer(at string, l int, x []float32, T int) []float32 {
 	for i, v := range A {
 		A[i] = float32(-math.Exp(float64(v)))
 	}
-	w := SSMWeights{DtWeight: m.weight(at + "dt_proj.weight"), DtBias: m.weight(at + "dt_proj.bias"), A: A, D: m.weight(at + "D")}
+	w := SSMWeights{DtWeight: m.weight(at + "dt_proj.weight"), DtBias: m.weight(at + "dt_proj.bias"), A: A, D: m.weight(at + "D"),
+		Norm: m.Type == refmodel.FalconMamba, NormEps: m.MixerEps}
 	y := SSM(w, dbc, u, z, m.h[l], T, E, N, R)
 	return Linear(y, m.weight(at+"out_proj.weight"), m.weight(at+"out_proj.bias"), T, E, m.D)
 }
 
 // remember leaves the tokens' notes and returns the mixer's input.
-func (m *golden) remember(at string, l int, x []float32, T int) []float32 {
+func (m *model) remember(at string, l int, x []float32, T int) []float32 {
 	scores := NoteScore(x, m.weight(at+"note_score.weight"), m.weight(at + "note_score.bias")[0], T, m.D)
 	summaries := NoteProject(x, m.weight(at+"note_proj.weight"), T, m.D, m.S)
 	for t, score := range scores {
@@ -136,7 +141,7 @@ func (m *golden) remember(at string, l int, x []float32, T int) []float32 {
 	return in
 }
 
-func (m *golden) recall(at string, x, summaries, importances []float32, T int) []float32 {
+func (m *model) recall(at string, x, summaries, importances []float32, T int) []float32 {
 	w := Attention{m.weight(at + "q_proj.weight"), m.weight(at + "k_proj.weight"), m.weight(at + "v_proj.weight"), m.weight(at + "o_proj.weight")}
 	var gate *FusionGate
 	if g := m.weight(at + "gate.weight"); g != nil {
@@ -154,7 +159,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			m := loadGolden(t, dir)
+			m := loadModel(t, dir)
 			f, err := safetensors.Open(filepath.Join(dir, "golden.safetensors"))
 			if err != nil {
 				t.Fatal(err)
@@ -170,26 +175,75 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			step := m.W
-			if step == 0 {
-				step = 37
+			wide := make([]float64, len(want))
+			for i, v := range want {
+				wide[i] = float64(v)
 			}
-			var got []float32
-			for at := 0; at < len(tokens); at += step {
-				got = append(got, m.window(tokens[at:min(at+step, len(tokens))])...)
+			m.check(t, tokens, wide)
+		})
+	}
+}
+
+// check holds the logits after each token to want.
+func (m *model) check(t *testing.T, tokens []int32, want []float64) {
+	t.Helper()
+	step := m.W
+	if step == 0 {
+		step = 37
+	}
+	var got []float32
+	for part := range slices.Chunk(tokens, step) {
+		got = append(got, m.window(part)...)
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d logits, want %d", len(got), len(want))
+	}
+	worst := 0.0
+	for i, w := range want {
+		diff := math.Abs(float64(got[i]) - w)
+		if !(diff <= 2e-4+2e-4*math.Abs(w)) {
+			t.Fatalf("logit %d of token %d is %v, want %v", i%m.Vocab, i/m.Vocab, got[i], w)
+		}
+		worst = max(worst, diff)
+	}
+	t.Logf("largest difference %.2g", worst)
+}
+
+// TestRandomModels holds the ops to the float64 model, which was written apart from them, where
+// there is no golden model: the bound is the same.
+func TestRandomModels(t *testing.T) {
+	for _, c := range []struct{ kind, replacement, pooling, fusion string }{
+		{refmodel.Mamba, "", "", ""},
+		{refmodel.FalconMamba, "", "", ""},
+		{refmodel.MemMamba, "priority", "mean", "residual"},
+		{refmodel.MemMamba, "priority", "max", "gated"},
+		{refmodel.MemMamba, "fifo", "concat", "gated"},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			config := refmodel.Default(c.kind)
+			config.Vocab, config.Hidden, config.Layers, config.State, config.Kernel = 101, 40, 6, 12, 2
+			config.Bias, config.Tied = true, false
+			if mem := config.Memory; mem != nil {
+				mem.Summary, mem.Pool, mem.Window, mem.Period = 20, 6, 5, 3
+				mem.Replacement, mem.Pooling, mem.Fusion = c.replacement, c.pooling, c.fusion
 			}
-			if len(got) != len(want) {
-				t.Fatalf("%d logits, want %d", len(got), len(want))
+			dir, tokens := t.TempDir(), refmodel.RandomTokens(config, 1, 42)
+			// The margin is what lets two correct float32 results be compared at all.
+			_, want, err := refmodel.WriteSeparated(dir, config, refmodel.Random{}, tokens, 1e-4)
+			if err != nil {
+				t.Fatal(err)
 			}
-			worst := 0.0
-			for i, w := range want {
-				diff := math.Abs(float64(got[i]) - float64(w))
-				if !(diff <= 2e-4+2e-4*math.Abs(float64(w))) {
-					t.Fatalf("logit %d of token %d is %v, want %v", i%m.Vocab, i/m.Vocab, got[i], w)
+			m := loadModel(t, dir)
+			m.check(t, tokens, slices.Concat(want.Logits...))
+			for l, pool := range m.pools {
+				var positions []int64
+				for _, n := range pool {
+					positions = append(positions, n.Position)
 				}
-				worst = max(worst, diff)
+				if m.W > 0 && !slices.Equal(positions, want.Positions[l]) {
+					t.Errorf("pool %d holds the tokens %v, want %v", l, positions, want.Positions[l])
+				}
 			}
-			t.Logf("largest difference %.2g", worst)
 		})
 	}
 }
