@@ -1,0 +1,147 @@
+// Command randmodel writes a model directory with random weights: for tests of speed and memory,
+// and of models larger than those in testdata. The weights are drawn while they are written.
+//
+//	randmodel --shape 130m --type memmamba --dtype bf16 --out DIR
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mmrun/mmrun/internal/refmodel"
+	"github.com/mmrun/mmrun/internal/safetensors"
+)
+
+// shapes are those of the published checkpoints state-spaces/mamba-130m to mamba-2.8b: layers, d.
+var shapes = map[string][2]int{
+	"130m": {24, 768}, "370m": {48, 1024}, "790m": {48, 1536}, "1.4b": {48, 2048}, "2.8b": {64, 2560},
+}
+
+func main() {
+	err := run(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "randmodel:", err)
+		os.Exit(1)
+	}
+}
+
+// options is a parsed command line.
+type options struct {
+	config         refmodel.Config
+	random         refmodel.Random
+	out, tokenizer string
+}
+
+func run(args []string, usage io.Writer) error {
+	o, err := parse(args, usage)
+	if err != nil {
+		return err
+	}
+	if err := refmodel.WriteRandom(o.out, o.config, o.random); err != nil {
+		return err
+	}
+	if o.tokenizer == "" {
+		return nil
+	}
+	return copyFile(filepath.Join(o.out, "tokenizer.json"), o.tokenizer)
+}
+
+// parse reads the command line: a shape, changed by each flag that is given.
+func parse(args []string, usage io.Writer) (options, error) {
+	var o options
+	f := flag.NewFlagSet("randmodel", flag.ContinueOnError)
+	f.SetOutput(usage)
+	shape := f.String("shape", "130m", "130m, 370m, 790m, 1.4b or 2.8b: layers and hidden size")
+	kind := f.String("type", refmodel.Mamba, "mamba, falcon_mamba or memmamba")
+	dtype := f.String("dtype", "f32", "f32, f16 or bf16")
+	f.StringVar(&o.out, "out", "", "the model directory to write (required)")
+	f.Uint64Var(&o.random.Seed, "seed", 0, "the same seed gives the same weights")
+	f.Int64Var(&o.random.Shard, "shard", 0, "at most so many bytes a file, 0 for one file")
+	f.StringVar(&o.tokenizer, "tokenizer", "", "a tokenizer.json to copy in")
+	o.config = refmodel.Default(refmodel.MemMamba) // holds every flag, whatever the type will be
+	o.config.Layers, o.config.Hidden = 0, 0
+	sizeFlags(f, &o.config)
+	memoryFlags(f, o.config.Memory)
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	size, ok := shapes[*shape]
+	d, err := safetensors.ParseDType(strings.ToUpper(*dtype))
+	switch {
+	case f.NArg() > 0:
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case o.out == "":
+		return o, errors.New("--out is missing")
+	case !ok:
+		return o, fmt.Errorf("--shape %q is not known", *shape)
+	case err != nil || !slices.Contains([]safetensors.DType{safetensors.F32, safetensors.F16, safetensors.BF16}, d):
+		return o, fmt.Errorf("--dtype %q is not f32, f16 or bf16", *dtype)
+	}
+	o.random.DType = d
+	o.config.ModelType = *kind
+	o.config.Layers = cmp.Or(o.config.Layers, size[0])
+	o.config.Hidden = cmp.Or(o.config.Hidden, size[1])
+	if *kind != refmodel.MemMamba {
+		var stray error
+		f.Visit(func(g *flag.Flag) {
+			if strings.HasPrefix(g.Usage, memoryUsage) {
+				stray = fmt.Errorf("--%s is for --type memmamba, not %s", g.Name, *kind)
+			}
+		})
+		o.config.Memory = nil
+		return o, stray
+	}
+	return o, nil
+}
+
+func sizeFlags(f *flag.FlagSet, c *refmodel.Config) {
+	f.IntVar(&c.Vocab, "vocab", c.Vocab, "vocabulary")
+	f.IntVar(&c.Layers, "layers", 0, "layers instead of the shape's")
+	f.IntVar(&c.Hidden, "hidden", 0, "hidden size d instead of the shape's")
+	f.IntVar(&c.Inner, "inner", 0, "inner size E (default expand·d)")
+	f.IntVar(&c.Expand, "expand", c.Expand, "expansion")
+	f.IntVar(&c.State, "state", c.State, "state size N")
+	f.IntVar(&c.Kernel, "kernel", c.Kernel, "convolution taps K")
+	f.IntVar((*int)(&c.Rank), "rank", 0, "time-step rank R (default d/16, rounded up)")
+	f.BoolVar(&c.Bias, "bias", c.Bias, "biases of in_proj and out_proj")
+	f.BoolVar(&c.ConvBias, "conv-bias", c.ConvBias, "bias of the convolution")
+	f.BoolVar(&c.Tied, "tied", c.Tied, "the head is the embedding")
+}
+
+// memoryUsage marks the flags that only a MemMamba model has.
+const memoryUsage = "memmamba: "
+
+func memoryFlags(f *flag.FlagSet, m *refmodel.Memory) {
+	f.IntVar(&m.Summary, "summary", m.Summary, memoryUsage+"summary size S")
+	f.IntVar(&m.Pool, "pool", m.Pool, memoryUsage+"pool size P in notes")
+	f.IntVar(&m.Window, "window", m.Window, memoryUsage+"window W in tokens")
+	f.IntVar(&m.Period, "period", m.Period, memoryUsage+"cross-layer period p in layers")
+	f.Float64Var(&m.NoteThreshold, "note-threshold", m.NoteThreshold, memoryUsage+"τ1")
+	f.Float64Var(&m.StateThreshold, "state-threshold", m.StateThreshold, memoryUsage+"τ2")
+	f.StringVar(&m.Replacement, "replacement", m.Replacement, memoryUsage+"fifo or priority")
+	f.StringVar(&m.Pooling, "pooling", m.Pooling, memoryUsage+"concat, mean or max")
+	f.StringVar(&m.Fusion, "fusion", m.Fusion, memoryUsage+"residual or gated")
+}
+
+// copyFile writes a copy under a temporary name and renames it.
+func copyFile(to, from string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	temp := to + ".tmp"
+	if err := os.WriteFile(temp, data, 0o666); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return os.Rename(temp, to)
+}
