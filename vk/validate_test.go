@@ -52,3 +52,57 @@ func TestHazardIsReported(t *testing.T) {
 		t.Errorf("close: %v; the messages were returned before", err)
 	}
 }
+
+// TestMessagesAreKeptOnce: a message is returned by one call, and too many are counted.
+func TestMessagesAreKeptOnce(t *testing.T) {
+	c := newCollector()
+	defer c.close()
+	for range keptMessages + 5 {
+		c.add("m")
+	}
+	var v *ValidationError
+	if err := c.take(); !errors.As(err, &v) || len(v.Messages) != keptMessages || v.Dropped != 5 {
+		t.Errorf("took %+v", v)
+	}
+	if err := c.take(); err != nil {
+		t.Errorf("took again: %v", err)
+	}
+	if err := (*collector)(nil).take(); err != nil {
+		t.Errorf("without validation: %v", err)
+	}
+}
+
+func TestMissingLayerIsAnError(t *testing.T) {
+	t.Setenv("VK_LAYER_PATH", t.TempDir())
+	if _, err := Open(Options{Validate: true}); !errors.Is(err, ErrValidation) {
+		t.Errorf("open: %v", err)
+	}
+	t.Setenv("MMRUN_VALIDATE", "1")
+	if _, err := Open(Options{}); !errors.Is(err, ErrValidation) {
+		t.Errorf("open by the environment: %v", err)
+	}
+	if _, err := List(Options{}); !errors.Is(err, ErrValidation) {
+		t.Errorf("list: %v", err)
+	}
+}
+
+// TestVoidCallsAreChecked: what a call without a result provokes comes with the End of its list.
+func TestVoidCallsAreChecked(t *testing.T) {
+	d := validated(t)
+	b := buffer(t, d, 64, DeviceLocal, nil)
+	c, err := d.NewCommands()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Fill(b.Whole(), 1)
+	c.Fill(b.Whole(), 2) // write after write, no barrier
+	c.Barrier()
+	if err := c.End(); !errors.Is(err, ErrValidation) {
+		t.Errorf("end: %v", err)
+	}
+	c.Close()
+	b.Close()
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
