@@ -1,6 +1,7 @@
 package vk
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"unsafe"
@@ -71,7 +72,9 @@ func (d *Device) newBuffer(size int64, where Memory) (*Buffer, error) {
 	}
 	defer info.Free()
 	var handle vulkan.Buffer
-	if err := failed("vkCreateBuffer", vulkan.CreateBuffer(d.handle, &info, nil, &handle)); err != nil {
+	if err := failed("vkCreateBuffer", vulkan.CreateBuffer(d.handle, &info, nil, &handle)); errors.Is(err, ErrOutOfMemory) {
+		return nil, &OutOfMemoryError{Asked: size, Held: d.heap.kinds[where].held, Memory: where, Err: err}
+	} else if err != nil {
 		return nil, err
 	}
 	var req vulkan.MemoryRequirements

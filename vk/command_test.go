@@ -134,6 +134,29 @@ func TestManyInFlight(t *testing.T) {
 	c.Close()
 }
 
+// TestDeviceLost lets a submission end the way it does on a lost device.
+func TestDeviceLost(t *testing.T) {
+	d := open(t)
+	b := buffer(t, d, 64, DeviceLocal, nil)
+	c := record(t, d, func(c *Commands) { c.Fill(b.Whole(), 1) })
+	p, err := d.Submit(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.s.mu.Lock()
+	submit(t, d, c) // the first has really ended too, so that its list can be freed
+	p.s.finish(d, failed("vkWaitForFences", deviceLost))
+	p.s.mu.Unlock()
+	for range 2 {
+		if err := p.Wait(); !errors.Is(err, ErrDeviceLost) || errors.Is(err, ErrOutOfMemory) {
+			t.Errorf("wait: %v", err)
+		}
+	}
+	if n := len(d.queue.fences.free); n != 0 {
+		t.Errorf("the fence of a lost submission is among %d to be used again", n)
+	}
+}
+
 func TestTimestamps(t *testing.T) {
 	d := open(t)
 	if d.Info().Limits.TimestampPeriod == 0 {

@@ -9,6 +9,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sort"
 	"strings"
 	"sync"
@@ -92,12 +93,16 @@ func (d *Device) create() error {
 		return &Error{"vkCreateDevice", outOfHostMemory}
 	}
 	defer C.mmr_free_feature_chain(chain)
+	priority := []float32{1}
+	var pin runtime.Pinner // the binding stores the pointer in C memory
+	pin.Pin(&priority[0])
+	defer pin.Unpin()
 	info := vulkan.DeviceCreateInfo{
 		SType: vulkan.StructureTypeDeviceCreateInfo, PNext: chain,
 		QueueCreateInfoCount: 1,
 		PQueueCreateInfos: []vulkan.DeviceQueueCreateInfo{{
 			SType: vulkan.StructureTypeDeviceQueueCreateInfo, QueueFamilyIndex: d.phys.family,
-			QueueCount: 1, PQueuePriorities: []float32{1},
+			QueueCount: 1, PQueuePriorities: priority,
 		}},
 		EnabledExtensionCount: uint32(len(extensions)), PpEnabledExtensionNames: extensions,
 	}

@@ -32,8 +32,9 @@ func (m Memory) String() string {
 
 // heap hands out memory of blocks allocated from Vulkan.
 type heap struct {
-	d     *Device
-	kinds [2]heapKind
+	d      *Device
+	shared int64 // bytes of a shared block
+	kinds  [2]heapKind
 }
 
 // heapKind is the state of one Memory.
@@ -57,7 +58,7 @@ type block struct {
 type extent struct{ off, size int64 }
 
 func (h *heap) init(d *Device) {
-	h.d = d
+	h.d, h.shared = d, blockSize
 	m := &d.phys.c.memory
 	flags := make([]uint32, m.memoryTypeCount)
 	for i := range flags {
@@ -137,8 +138,8 @@ func (h *heap) alloc(where Memory, size, align int64, mask uint32) (*block, int6
 // newBlock allocates a block that holds size bytes: a shared one if that is possible, else one of
 // exactly size.
 func (h *heap) newBlock(where Memory, typeIndex uint32, size int64) (*block, error) {
-	if size <= dedicatedAbove && blockSize <= h.d.phys.info.Limits.MaxAllocation {
-		if b, err := h.allocate(where, typeIndex, blockSize); err == nil {
+	if size <= dedicatedAbove && uint64(h.shared) <= h.d.phys.info.Limits.MaxAllocation {
+		if b, err := h.allocate(where, typeIndex, h.shared); err == nil {
 			return b, nil
 		}
 	}

@@ -144,6 +144,28 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
+// TestAllocationFails has Vulkan itself refuse: more than an address space can hold.
+func TestAllocationFails(t *testing.T) {
+	t.Setenv("MMRUN_VALIDATE", "0") // the layer objects to such sizes
+	d := open(t)
+	d.phys.info.Limits.MaxAllocation = 1 << 60
+	var oom *OutOfMemoryError
+	var call *Error
+	_, err := d.NewBuffer(1<<50, DeviceLocal)
+	if !errors.As(err, &oom) || oom.Asked != 1<<50 || !errors.As(err, &call) {
+		t.Errorf("a buffer of 2^50 bytes: %v", err)
+	}
+	_, _, err = d.heap.alloc(HostVisible, 1<<50, 16, 1<<32-1)
+	if !errors.As(err, &oom) || oom.Asked != 1<<50 || oom.Memory != HostVisible || !errors.As(err, &call) || call.Call != "vkAllocateMemory" {
+		t.Errorf("memory of 2^50 bytes: %v", err)
+	}
+	d.heap.shared = 1 << 50
+	b := buffer(t, d, 1000, DeviceLocal, nil)
+	if s := d.Stats(); s.DeviceBytes > 64<<10 || !b.block.dedicated {
+		t.Errorf("with shared blocks that cannot be had: %+v", s)
+	}
+}
+
 // TestNoMemoryTypeFits: a device without memory of the wanted kind is told apart from a full one.
 func TestNoMemoryTypeFits(t *testing.T) {
 	d := open(t)
