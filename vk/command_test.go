@@ -152,8 +152,8 @@ func TestDeviceLost(t *testing.T) {
 			t.Errorf("wait: %v", err)
 		}
 	}
-	if n := len(d.queue.fences.free); n != 0 {
-		t.Errorf("the fence of a lost submission is among %d to be used again", n)
+	if n := len(d.queue.fences.dead); n != 1 {
+		t.Errorf("%d fences are kept from being used again, want that of the lost submission", n)
 	}
 }
 
