@@ -152,7 +152,7 @@ func (d *Device) saveCache() error {
 		return err
 	}
 	if n < cacheHeader || n > maxCache-uint64(cachePrefix) {
-		return nil // nothing in it, or nothing to be read again
+		return nil // no cache in the sense of the specification, or one readCache would refuse
 	}
 	b := make([]byte, uint64(cachePrefix)+n)
 	r := vulkan.GetPipelineCacheData(d.handle, c.handle, &n, unsafe.Pointer(&b[cachePrefix]))
@@ -161,7 +161,7 @@ func (d *Device) saveCache() error {
 	}
 	b = b[:uint64(cachePrefix)+n]
 	data := b[cachePrefix:]
-	if bytes.Equal(data, c.loaded) || n == cacheHeader && c.loaded == nil {
+	if bytes.Equal(data, c.loaded) {
 		return nil
 	}
 	copy(b, cacheMagic)
