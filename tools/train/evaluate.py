@@ -9,6 +9,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+import cli
 import data
 import hf
 import kernels
@@ -40,4 +41,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)

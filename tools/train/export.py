@@ -4,6 +4,7 @@ import argparse
 
 import torch
 
+import cli
 import hf
 import kernels
 from model import Config, Mamba
@@ -22,4 +23,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)

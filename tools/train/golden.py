@@ -10,6 +10,7 @@ import pathlib
 import numpy as np
 import torch
 
+import cli
 import hf
 import kernels
 
@@ -42,8 +43,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True, help="a model directory, as train.py writes it")
     parser.add_argument("--text", required=True, help="a text file, of which the first bytes are taken")
-    parser.add_argument("--bytes", type=int, default=300, help="how many bytes of the text")
-    parser.add_argument("--greedy", type=int, default=64, help="how many greedy tokens")
+    parser.add_argument("--bytes", type=cli.positive(int), default=300, help="how many bytes of the text")
+    parser.add_argument("--greedy", type=cli.positive(int), default=64, help="how many greedy tokens")
     parser.add_argument("--out", required=True, help="the golden file to write")
     args = parser.parse_args()
     text = pathlib.Path(args.text).read_bytes()[:args.bytes]
@@ -52,4 +53,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)

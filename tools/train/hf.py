@@ -122,5 +122,9 @@ def load(folder, kernels, dtype=torch.float32):
     fields = Config.__dataclass_fields__
     model = Mamba(Config(**{k: v for k, v in keys.items() if k in fields}), kernels).to(dtype)
     tensors = load_tensors(folder / "model.safetensors")
+    got, want = ({k: tuple(x.shape) for k, x in t.items()} for t in (tensors, model.state_dict()))
+    for name in sorted({*got, *want}):
+        if got.get(name) != want.get(name):
+            raise ValueError(f"{folder}/model.safetensors: {name}: shape is {got.get(name)}, not {want.get(name)}")
     model.load_state_dict({k: torch.from_numpy(v.astype(np.float32)) for k, v in tensors.items()})
     return model.eval()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import cli
 import data
 import evaluate
 import export
@@ -174,6 +175,15 @@ class Files(InFolder):
         self.assertEqual(sorted(p.name for p in self.folder.iterdir()),
                          ["config.json", "model.safetensors", "tokenizer.json"])
 
+    def test_load_names_the_wrong_tensor(self):
+        hf.export(tiny(kernels.Torch()), self.folder)
+        tensors = hf.load_tensors(self.folder / "model.safetensors")
+        for name, x, message in (("backbone.norm_f.weight", np.zeros(3, np.float16), r"\(3,\), not \(24,\)"),
+                                 ("lm_head.weight", np.zeros((1, 1), np.float16), r"\(1, 1\), not None")):
+            hf.save_tensors(self.folder / "model.safetensors", {**tensors, name: x})
+            with self.assertRaisesRegex(ValueError, f"model.safetensors: {name}: shape is {message}"):
+                hf.load(self.folder, kernels.Torch())
+
     def test_safetensors_layout(self):
         path = self.folder / "x.safetensors"
         want = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array([7], np.int32)}
@@ -272,8 +282,31 @@ class Training(InFolder):
 
     def test_resume_with_other_sizes(self):
         self.run_for(1).save()
-        with self.assertRaisesRegex(ValueError, "run.pt: made with"):
-            self.run_for(1, "--layers", "3").load()
+        for option, message in (("--layers", "'num_hidden_layers': 2"), ("--batch", "--batch 4, not 3")):
+            with self.assertRaisesRegex(ValueError, f"run.pt: made with .*{message}"):
+                self.run_for(1, option, "3").load()
+
+    def test_loss_that_is_not_finite(self):
+        run = self.run_for(3)
+        run.model.backbone.norm_f.weight.data[0] = math.inf
+        with self.assertRaisesRegex(ValueError, "step 0: the loss is nan"):
+            run.advance()
+
+    def test_wrong_arguments(self):
+        wrong = io.StringIO()
+        for option, value in (("--batch", "0"), ("--lr", "-1"), ("--layers", "two")):
+            with contextlib.redirect_stderr(wrong), self.assertRaises(SystemExit) as exit:
+                self.run_for(1, option, value)
+            self.assertEqual(exit.exception.code, 2)
+            self.assertRegex(wrong.getvalue(), f"{option}: invalid positive (int|float) value: '{value}'")
+
+    def test_errors_are_one_line(self):
+        def main():
+            data.read_files(self.folder)
+
+        with self.assertRaises(SystemExit) as exit:
+            cli.run(main)
+        self.assertRegex(exit.exception.code, f"^[^\n]*: {self.folder}: no .txt files$")
 
     def test_export_of_a_checkpoint(self):
         run = self.run_for(2)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import cli
 import data
 import evaluate
 import hf
@@ -30,23 +31,23 @@ def arguments(argv=None):
     p.add_argument("--checkpoint", required=True, help="the file that keeps a run's progress")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     budget = p.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--steps", type=int, help="how many steps to train")
-    budget.add_argument("--minutes", type=float, help="how long to train")
-    p.add_argument("--hidden-size", type=int, default=160)
-    p.add_argument("--layers", type=int, default=8)
-    p.add_argument("--state-size", type=int, default=16)
-    p.add_argument("--batch", type=int, default=16, help="sequences per step")
-    p.add_argument("--length", type=int, default=256, help="tokens of a segment")
-    p.add_argument("--segments", type=int, default=32, help="segments of a piece")
-    p.add_argument("--lr", type=float, default=4e-3, help="the highest learning rate")
-    p.add_argument("--warmup", type=int, default=200, help="steps until the highest learning rate")
+    budget.add_argument("--steps", type=cli.positive(int), help="how many steps to train")
+    budget.add_argument("--minutes", type=cli.positive(float), help="how long to train")
+    p.add_argument("--hidden-size", type=cli.positive(int), default=160)
+    p.add_argument("--layers", type=cli.positive(int), default=8)
+    p.add_argument("--state-size", type=cli.positive(int), default=16)
+    p.add_argument("--batch", type=cli.positive(int), default=16, help="sequences per step")
+    p.add_argument("--length", type=cli.positive(int), default=256, help="tokens of a segment")
+    p.add_argument("--segments", type=cli.positive(int), default=32, help="segments of a piece")
+    p.add_argument("--lr", type=cli.positive(float), default=4e-3, help="the highest learning rate")
+    p.add_argument("--warmup", type=cli.positive(int), default=200, help="steps until the highest learning rate")
     p.add_argument("--final-lr", type=float, default=0.02, help="the last learning rate, as a part of --lr")
     p.add_argument("--decay", type=float, default=0.1, help="AdamW's weight decay, on projections only")
-    p.add_argument("--clip", type=float, default=1.0, help="the highest norm of a gradient")
+    p.add_argument("--clip", type=cli.positive(float), default=1.0, help="the highest norm of a gradient")
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--eval-every", type=int, default=1000, help="steps between two validations")
-    p.add_argument("--save-minutes", type=float, default=3, help="minutes between two checkpoints")
-    p.add_argument("--log-every", type=int, default=50, help="steps between two lines of progress")
+    p.add_argument("--eval-every", type=cli.positive(int), default=1000, help="steps between two validations")
+    p.add_argument("--save-minutes", type=cli.positive(float), default=3, help="minutes between two checkpoints")
+    p.add_argument("--log-every", type=cli.positive(int), default=50, help="steps between two lines of progress")
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument("--kernels", choices=("c", "torch"), help="c on a CPU, torch elsewhere, unless told")
     args = p.parse_args(argv)
@@ -88,6 +89,8 @@ class Run:
         state = [(before * keep, h * keep) for before, h in self.state]
         logits, self.state = self.model(tokens, state)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        if not torch.isfinite(loss):
+            raise ValueError(f"step {self.step}: the loss is {loss.item()}: a lower --lr may help")
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.args.clip, error_if_nonfinite=True)
         self.optimizer.step()
@@ -109,6 +112,9 @@ class Run:
         kept = torch.load(self.args.checkpoint, map_location=self.args.device)
         if kept["config"] != vars(self.model.config):
             raise ValueError(f"{self.args.checkpoint}: made with {kept['config']}, not {vars(self.model.config)}")
+        batch = kept["state"][0][0].shape[0]
+        if batch != self.args.batch:
+            raise ValueError(f"{self.args.checkpoint}: made with --batch {batch}, not {self.args.batch}")
         self.model.load_state_dict(kept["model"])
         self.optimizer.load_state_dict(kept["optimizer"])
         self.state, self.step, self.seconds = kept["state"], kept["step"], kept["seconds"]
@@ -150,4 +156,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)
