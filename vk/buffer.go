@@ -130,10 +130,10 @@ func (b *Buffer) Size() int64 { return b.size }
 // Memory is the kind of memory given to NewBuffer.
 func (b *Buffer) Memory() Memory { return b.where }
 
-// Mapped is the buffer's memory as the CPU sees it, nil for a DeviceLocal buffer. What the device
-// wrote is there after the Wait of its submission; it must not be used after Close.
+// Mapped is the buffer's memory as the CPU sees it, nil for a DeviceLocal or closed buffer. What the
+// device wrote is there after the Wait of its submission. The slice must not be used after Close.
 func (b *Buffer) Mapped() []byte {
-	if b.block.mapped == nil {
+	if b.block.mapped == nil || b.closed.Load() {
 		return nil
 	}
 	return unsafe.Slice((*byte)(unsafe.Add(b.block.mapped, b.off)), b.size)

@@ -2,6 +2,9 @@ package vk
 
 import (
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -127,5 +130,27 @@ func TestNoDriver(t *testing.T) {
 	t.Setenv("VK_DRIVER_FILES", t.TempDir()+"/none.json")
 	if _, err := Open(Options{}); !errors.Is(err, ErrNoDevice) {
 		t.Errorf("open: %v", err)
+	}
+}
+
+// TestNoLoader runs itself again where the loader's names lead to empty files.
+func TestNoLoader(t *testing.T) {
+	if os.Getenv("MMRUN_TEST_NO_LOADER") != "" {
+		_, err := Open(Options{})
+		if _, again := List(Options{}); !errors.Is(err, ErrNoLoader) || !errors.Is(again, ErrNoLoader) {
+			t.Errorf("open: %v; list: %v", err, again)
+		}
+		return
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"libvulkan.so.1", "libvulkan.so", "libvulkan.1.dylib", "libvulkan.dylib", "libMoltenVK.dylib"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestNoLoader$")
+	cmd.Env = append(os.Environ(), "MMRUN_TEST_NO_LOADER=1", "LD_LIBRARY_PATH="+dir, "DYLD_LIBRARY_PATH="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }

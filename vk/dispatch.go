@@ -19,6 +19,10 @@ func (c *Commands) Dispatch(p *Pipeline, args []Span, push []byte, groups [3]uin
 	if !c.recording() {
 		return
 	}
+	if p == nil {
+		c.fail(fmt.Errorf("dispatch: no pipeline"))
+		return
+	}
 	if err := c.dispatch(p, args, push, groups); err != nil {
 		c.fail(fmt.Errorf("pipeline %s: %w", p.name, err))
 		return

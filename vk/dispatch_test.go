@@ -133,14 +133,23 @@ func TestDispatchRefuses(t *testing.T) {
 		}
 		cmd.Close()
 	}
-	wrong, err := other.NewCommands()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer wrong.Close()
-	wrong.Dispatch(axpy, []Span{w, w}, push, one)
-	if err := wrong.End(); err == nil || !strings.Contains(err.Error(), "another device") {
-		t.Errorf("another device's pipeline: %v", err)
+}
+
+func TestDispatchRefusesPipelines(t *testing.T) {
+	d, other := open(t), open(t)
+	for want, p := range map[string]*Pipeline{
+		"dispatch: no pipeline":                nil,
+		"pipeline axpy: made by another devic": pipeline(t, other, "axpy"),
+	} {
+		c, err := d.NewCommands()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Dispatch(p, nil, nil, [3]uint32{1, 1, 1})
+		if err := c.End(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		c.Close()
 	}
 }
 

@@ -94,6 +94,8 @@ static VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT sev
 	return VK_FALSE;
 }
 
+// General messages are the loader's, about drivers and layers that this machine may have broken but
+// that are not used; what the program does wrong comes as validation or performance.
 static VkDebugUtilsMessengerCreateInfoEXT messenger_info(uintptr_t id) {
 	VkDebugUtilsMessengerCreateInfoEXT c = {
 		.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,

@@ -160,7 +160,7 @@ func (d *Device) flushFills() error {
 // filled with what belongs at byte off of dst. Every piece is a multiple of align bytes (0 means 1)
 // except the last, which ends at dst.Size. The copies run behind the caller, in queue order; for a
 // HostVisible buffer Upload waits, so that Mapped shows them. An error of fill ends the upload and
-// is returned; what dst holds then is not defined.
+// is returned; what dst holds then is not defined. fill may use the device.
 func (d *Device) Upload(dst Span, align int64, fill func(p []byte, off int64) error) error {
 	align = max(align, 1)
 	if align > slotBytes {
@@ -173,9 +173,7 @@ func (d *Device) Upload(dst Span, align int64, fill func(p []byte, off int64) er
 	}
 	for off := int64(0); off < dst.Size && err == nil; off += piece {
 		n := min(piece, dst.Size-off)
-		s := <-d.transfers.ring
-		err = d.uploadPiece(s, dst, off, n, fill)
-		d.transfers.ring <- s
+		err = d.uploadPiece(dst, off, n, fill)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -204,7 +202,9 @@ func (d *Device) beginUpload(dst Span) (whole bool, err error) {
 	return false, d.flushFills()
 }
 
-func (d *Device) uploadPiece(s *slot, dst Span, off, n int64, fill func(p []byte, off int64) error) error {
+func (d *Device) uploadPiece(dst Span, off, n int64, fill func(p []byte, off int64) error) error {
+	s := <-d.transfers.ring
+	defer func() { d.transfers.ring <- s }()
 	if err := s.last.wait(d); err != nil {
 		return err
 	}
