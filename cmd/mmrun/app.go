@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Headings of the list of commands, in the order of the list.
+const (
+	groupRun    = "Run a model"
+	groupCheck  = "Check a model and the machine"
+	groupMemory = "MemMamba"
+)
+
+// signalsKey is where the app keeps its *signals.
+const signalsKey = "signals"
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
+	cli.HelpPrinter = printHelp
+	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, "mmrun", c.App.Version) }
+	app := &cli.App{
+		Name:      "mmrun",
+		HelpName:  "mmrun",
+		Usage:     "run Mamba and MemMamba language models on any Vulkan device",
+		Version:   version(),
+		Reader:    stdin,
+		Writer:    stdout,
+		ErrWriter: stderr,
+		Metadata:  map[string]any{signalsKey: sig},
+		Commands: []*cli.Command{
+			generateCommand(), tokenizeCommand(), benchCommand(),
+			verifyCommand(), logitsCommand(), devicesCommand(),
+			convertCommand(),
+		},
+		Action:                    rootAction,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run decides what is printed and the status
+		DisableSliceFlagSeparator: true,                         // --stop "a, b" is one string
+		HideHelpCommand:           true,
+	}
+	app.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+		return explainUsage(app.Flags, app.HelpName, err)
+	}
+	for _, cmd := range app.Commands {
+		cmd.HideHelpCommand = true // otherwise `mmrun generate help` is not a prompt
+		cmd.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+			return explainUsage(cmd.Flags, cmd.HelpName, err)
+		}
+	}
+	return app
+}
+
+// rootAction runs when the first argument is no command: it is nothing, "help", or a mistake.
+func rootAction(c *cli.Context) error {
+	name := c.Args().First()
+	if name == "help" {
+		name = c.Args().Get(1)
+	}
+	if name == "" {
+		return cli.ShowAppHelp(c)
+	}
+	names := []string{"help"}
+	for _, cmd := range c.App.Commands {
+		if cmd.HasName(name) {
+			return cli.ShowCommandHelp(c, name)
+		}
+		names = append(names, cmd.Name)
+	}
+	return usagef("unknown command %q%s; see mmrun --help", name, didYouMean(name, names))
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown " + runtime.GOOS + "/" + runtime.GOARCH
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+			v = s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return fmt.Sprintf("%s %s %s/%s", v, info.GoVersion, runtime.GOOS, runtime.GOARCH)
+}
+
+// signalsOf is the signal handling of the running command.
+func signalsOf(c *cli.Context) *signals {
+	return c.App.Metadata[signalsKey].(*signals)
+}

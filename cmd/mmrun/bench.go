@@ -1,0 +1,196 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "bench",
+		Category:  groupRun,
+		Usage:     "measure tokens per second, and the time of every op",
+		UsageText: "mmrun bench [--model DIR] [-p TOKENS] [-n TOKENS] [-r RUNS] [--ops] [--json]",
+		Description: `Reads a prompt of random tokens and then generates one token after another, each from a fresh state, and prints the mean and the standard deviation of the runs after one that does not count. With --ops it also measures on the device how long every op takes for the prompt and for one token, and how fast it moves data and computes.
+
+Examples:
+mmrun bench
+mmrun bench --model ~/models/mamba-130m -p 2048 -n 64 -r 3
+mmrun bench --ops -n 0
+mmrun bench --json | jq '.results[] | {test, mean_tokens_per_s}'`,
+		Flags: slices.Concat([]cli.Flag{
+			&cli.IntFlag{Name: "n-prompt", Aliases: []string{"p"}, Category: "Measurement", Value: 512, Usage: "read a prompt of `N` tokens; 0 leaves it out"},
+			&cli.IntFlag{Name: "n-gen", Aliases: []string{"n"}, Category: "Measurement", Value: 128, Usage: "generate `N` tokens; 0 leaves it out"},
+			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Category: "Measurement", Value: 5, Usage: "measure `N` times"},
+			&cli.BoolFlag{Name: "ops", Category: "Measurement", Usage: "also measure every op on the device"},
+			jsonFlag("print one JSON object instead of tables"),
+		}, engineFlags()),
+		Action: benchAction,
+	}
+}
+
+func benchAction(c *cli.Context) (err error) {
+	err = cmp.Or(noArguments(c), checkEngineFlags(c), atLeast(c, "n-prompt", 0), atLeast(c, "n-gen", 0), atLeast(c, "repetitions", 1))
+	if err != nil {
+		return err
+	}
+	if c.Int("n-prompt")+c.Int("n-gen") == 0 {
+		return usagef("-p 0 and -n 0 leave nothing to measure")
+	}
+	src, err := sourceOf(c)
+	if err != nil {
+		return err
+	}
+	e, err := openEngine(c, src)
+	if err != nil {
+		return err
+	}
+	defer e.close(&err)
+	state, err := e.NewState()
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	sig := signalsOf(c)
+	sig.graceful()
+	b := &benchmark{engine: e, state: state, runs: c.Int("repetitions")}
+	if err := b.run(sig.ctx, c.Int("n-prompt"), c.Int("n-gen"), c.Bool("ops")); err != nil {
+		return err
+	}
+	return b.report(c)
+}
+
+// benchmark is one run of the command.
+type benchmark struct {
+	*engine
+	state    *memmamba.State
+	runs     int
+	results  []*benchResult
+	profiles []*opProfile
+}
+
+// benchResult is the speed of one test, in tokens per second of each run.
+type benchResult struct {
+	Test      string    `json:"test"`
+	Tokens    int       `json:"tokens"`
+	Mean      float64   `json:"mean_tokens_per_s"`
+	Deviation float64   `json:"deviation_tokens_per_s"`
+	Samples   []float64 `json:"samples_tokens_per_s"`
+}
+
+func (b *benchmark) run(ctx context.Context, promptTokens, genTokens int, ops bool) error {
+	prompt, gen := b.randomTokens(promptTokens), b.randomTokens(genTokens)
+	whole := func() error {
+		_, err := b.Forward(ctx, b.state, prompt)
+		return err
+	}
+	single := func() error {
+		for i := range gen {
+			if _, err := b.Forward(ctx, b.state, gen[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := b.measure("prompt", promptTokens, whole); err != nil {
+		return err
+	}
+	if err := b.measure("generate", genTokens, single); err != nil || !ops {
+		return err
+	}
+	if err := b.profile(ctx, "prompt", prompt); err != nil {
+		return err
+	}
+	return b.profile(ctx, "generate", gen[:min(1, genTokens)])
+}
+
+// randomTokens are the same in every run of the program.
+func (b *benchmark) randomTokens(n int) []int32 {
+	random := rand.New(rand.NewPCG(1, 2))
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = random.Int32N(int32(b.Config().VocabSize))
+	}
+	return ids
+}
+
+// measure runs a test once to warm up and then as often as asked.
+func (b *benchmark) measure(test string, tokens int, run func() error) error {
+	if tokens == 0 {
+		return nil
+	}
+	result := &benchResult{Test: test, Tokens: tokens}
+	progress := b.console.progress(test, runWords)
+	defer b.console.clear()
+	for i := range b.runs + 1 {
+		if err := b.state.Reset(); err != nil {
+			return err
+		}
+		start := time.Now()
+		if err := run(); err != nil {
+			return err
+		}
+		if i > 0 { // the first run compiles and warms caches
+			result.Samples = append(result.Samples, perSecond(tokens, time.Since(start)))
+		}
+		progress(int64(i+1), int64(b.runs+1))
+	}
+	result.Mean, result.Deviation = meanDeviation(result.Samples)
+	b.results = append(b.results, result)
+	return nil
+}
+
+func runWords(done, total int64, _ time.Duration) string {
+	return fmt.Sprintf("run %d of %d", done, total)
+}
+
+// meanDeviation is the mean and the sample standard deviation, 0 for a single value.
+func meanDeviation(values []float64) (mean, deviation float64) {
+	for _, v := range values {
+		mean += v / float64(len(values))
+	}
+	for _, v := range values {
+		deviation += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(deviation / float64(max(1, len(values)-1)))
+}
+
+// benchReport is what --json prints.
+type benchReport struct {
+	Model   string         `json:"model"`
+	Device  string         `json:"device"`
+	Driver  string         `json:"driver"`
+	Chunk   int            `json:"chunk"`
+	Load    float64        `json:"load_s"`
+	Memory  memoryReport   `json:"memory"`
+	Results []*benchResult `json:"results"`
+	Ops     []*opProfile   `json:"ops,omitempty"`
+}
+
+func (b *benchmark) report(c *cli.Context) error {
+	info := b.Device()
+	if c.Bool("json") {
+		return printJSON(c, benchReport{b.source.name, info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
+			b.memoryReport(), b.results, b.profiles})
+	}
+	text := b.describe() +
+		fmt.Sprintf("memory  %s\n\n", formatBytes(b.Memory().Allocated))
+	t := newTable("test", ">tokens", ">tokens/s", ">±")
+	for _, r := range b.results {
+		t.add(r.Test, fmt.Sprint(r.Tokens), fmt.Sprintf("%.2f", r.Mean), fmt.Sprintf("%.2f", r.Deviation))
+	}
+	text += t.String()
+	for _, p := range b.profiles {
+		text += "\n" + p.table()
+	}
+	return printText(c, text)
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+// shardLimit is the size in bytes above which weights are written in several files, as Hugging
+// Face does.
+const shardLimit = 5e9
+
+func convertCommand() *cli.Command {
+	const category = "Memory"
+	return &cli.Command{
+		Name:      "convert",
+		Category:  groupMemory,
+		Usage:     "give a Mamba checkpoint a memory, ready for fine-tuning",
+		UsageText: "mmrun convert --from DIR --to DIR [FLAGS]",
+		Description: `Writes a MemMamba checkpoint with the weights of a Mamba one. Its attention outputs (o_proj) are zero, so that the logits are exactly those of the Mamba it came from until training changes them; the other memory weights are random, N(0, 1/fan_in), biases and gates zero, in the checkpoint's number type. The tokenizer and the other small files are copied. --to must not exist.
+
+Examples:
+mmrun convert --from mamba-130m --to memmamba-130m
+mmrun convert --from mamba-130m --to token-by-token --window 1 --period 6 --replacement priority`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "from", Category: "Model", Usage: "`DIR` of a Mamba checkpoint"},
+			&cli.StringFlag{Name: "to", Category: "Model", Usage: "`DIR` to create"},
+			&cli.IntFlag{Name: "period", Category: category, Value: 4, Usage: "cross-layer attention every `P` layers"},
+			&cli.IntFlag{Name: "pool-size", Category: category, Value: 50, Usage: "at most `N` notes in a layer's pool"},
+			&cli.IntFlag{Name: "summary-dim", Category: category, Value: 64, Usage: "`S` numbers in a note"},
+			&cli.IntFlag{Name: "window", Category: category, Value: 64, Usage: "`W` tokens between commits to the pool"},
+			&cli.Float64Flag{Name: "note-threshold", Category: category, Value: 0.5, Usage: "a token more important than `T` leaves a note"},
+			&cli.Float64Flag{Name: "state-threshold", Category: category, Value: 0.5, Usage: "a layer whose state scores above `T` reads its pool"},
+			&cli.StringFlag{Name: "replacement", Category: category, Value: "fifo", Usage: "`RULE` of a full pool: fifo or priority"},
+			&cli.StringFlag{Name: "pooling", Category: category, Value: "concat", Usage: "`RULE` of cross-layer attention: concat, mean or max"},
+			&cli.StringFlag{Name: "fusion", Category: category, Value: "residual", Usage: "`RULE` of fusion: residual or gated"},
+			&cli.Uint64Flag{Name: "seed", Category: category, Value: 0, DefaultText: "0", Usage: "`SEED` of the random weights"},
+		},
+		Action: convertAction,
+	}
+}
+
+// memoryKeys are the flags of convert and the keys they set in config.json.
+var memoryKeys = map[string]string{
+	"period": "cross_layer_period", "pool-size": "memory_pool_size", "summary-dim": "memory_summary_dim",
+	"window": "memory_window", "note-threshold": "memory_note_threshold", "state-threshold": "memory_state_threshold",
+	"replacement": "memory_replacement", "pooling": "cross_layer_pooling", "fusion": "memory_fusion",
+}
+
+func convertAction(c *cli.Context) error {
+	if err := cmp.Or(noArguments(c), required(c, "from", "to")); err != nil {
+		return err
+	}
+	from, to := c.String("from"), filepath.Clean(c.String("to"))
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("%s: already exists; --to names a directory to create", to)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fileError(to, err)
+	}
+	config, cfg, err := convertedConfig(c, from)
+	if err != nil {
+		return err
+	}
+	model, err := safetensors.OpenModel(from)
+	if err != nil {
+		return fileError(from, err)
+	}
+	defer model.Close()
+	tensors, err := convertedTensors(model, cfg, c.Uint64("seed"))
+	if err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	sig := signalsOf(c)
+	sig.graceful() // a signal must not leave the temporary directory behind
+	return createDirectory(to, func(dir string) error {
+		err := writeFile(filepath.Join(dir, configName), func(w io.Writer) error {
+			_, err := w.Write(config)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := copyOthers(dir, from); err != nil {
+			return err
+		}
+		return safetensors.CreateModel(dir, map[string]string{"format": "pt"}, untilDone(sig.ctx, tensors), shardLimit)
+	})
+}
+
+// untilDone makes writing stop between tensors when ctx is cancelled.
+func untilDone(ctx context.Context, tensors []safetensors.Out) []safetensors.Out {
+	out := slices.Clone(tensors)
+	for i, t := range tensors {
+		out[i].Write = func(w io.Writer) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return t.Write(w)
+		}
+	}
+	return out
+}
+
+// convertedConfig is the config.json of the new checkpoint, as a file and as the engine reads it.
+func convertedConfig(c *cli.Context, from string) ([]byte, memmamba.Config, error) {
+	src, err := sourceAt(from)
+	if err != nil {
+		return nil, memmamba.Config{}, err
+	}
+	name, data, err := src.read(configName)
+	if err != nil {
+		return nil, memmamba.Config{}, err
+	}
+	cfg, err := memmamba.ParseConfig(name, data)
+	if err != nil {
+		return nil, cfg, err
+	}
+	if cfg.ModelType != "mamba" {
+		return nil, cfg, fmt.Errorf("%s: model_type %q cannot be converted (mamba can)", name, cfg.ModelType)
+	}
+	keys := map[string]any{}
+	if err := json.Unmarshal(data, &keys); err != nil {
+		return nil, cfg, fmt.Errorf("%s: %w", name, err)
+	}
+	keys["model_type"] = "memmamba"
+	keys["architectures"] = []string{"MemMambaForCausalLM"}
+	for flag, key := range memoryKeys {
+		keys[key] = c.Value(flag)
+	}
+	data, err = json.MarshalIndent(keys, "", "  ")
+	if err != nil {
+		return nil, cfg, fmt.Errorf("%s: %w", name, err)
+	}
+	cfg, err = memmamba.ParseConfig(name, data)
+	if err != nil { // it was sound before the flags
+		return nil, cfg, usagef("%s", strings.TrimPrefix(err.Error(), name+": "))
+	}
+	return append(data, '\n'), cfg, nil
+}
+
+// isWeights tells the files that hold a checkpoint's numbers in one format or another.
+func isWeights(name string) bool {
+	endings := []string{".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".onnx"}
+	return slices.ContainsFunc(endings, func(end string) bool { return strings.HasSuffix(name, end) })
+}
+
+// copyOthers copies the tokenizer and whatever else describes the model.
+func copyOthers(to, from string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return fileError(from, err)
+	}
+	for _, entry := range entries {
+		path := filepath.Join(from, entry.Name())
+		info, err := os.Stat(path) // through links: caches of the Hugging Face hub are made of them
+		if err != nil {
+			return fileError(path, err)
+		}
+		if !info.Mode().IsRegular() || isWeights(entry.Name()) || entry.Name() == configName {
+			continue
+		}
+		err = writeFile(filepath.Join(to, entry.Name()), func(w io.Writer) error {
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = io.Copy(w, f)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createDirectory makes a directory under a temporary name and renames it when fill has succeeded.
+func createDirectory(path string, fill func(dir string) error) (err error) {
+	temporary := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
+	if err := os.Mkdir(temporary, 0o777); err != nil {
+		return fileError(path, err)
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(temporary)
+		}
+	}()
+	if err := fill(temporary); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}

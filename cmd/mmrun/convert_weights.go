@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+// convertedTensors are the checkpoint's own tensors and those of the memory, in the number type of
+// its embeddings.
+func convertedTensors(model *safetensors.Model, cfg memmamba.Config, seed uint64) ([]safetensors.Out, error) {
+	const first = "backbone.embeddings.weight"
+	embeddings, ok := model.Tensor(first)
+	if !ok {
+		return nil, fmt.Errorf("there is no tensor %q", first)
+	}
+	var out []safetensors.Out
+	for _, name := range model.Names() {
+		t, _ := model.Tensor(name)
+		out = append(out, safetensors.OfBytes(name, t.DType, t.Shape, t.Data))
+	}
+	b := &memoryBuilder{dtype: embeddings.DType, seed: seed}
+	for layer := range cfg.NumHiddenLayers {
+		b.layer(cfg, layer)
+	}
+	for _, t := range b.tensors {
+		if _, ok := model.Tensor(t.Name); ok {
+			return nil, fmt.Errorf("tensor %q is already there", t.Name)
+		}
+	}
+	return append(out, b.tensors...), nil
+}
+
+// memoryBuilder collects a memory's first weights.
+type memoryBuilder struct {
+	dtype   safetensors.DType
+	seed    uint64
+	tensors []safetensors.Out
+}
+
+// layer adds the tensors of one layer's memory.
+func (b *memoryBuilder) layer(cfg memmamba.Config, n int) {
+	d, inner, s := cfg.HiddenSize, cfg.IntermediateSize, cfg.Memory.SummaryDim
+	at := fmt.Sprintf("backbone.layers.%d.memory.", n)
+	b.random(at+"note_score.weight", d, d)
+	b.zero(at+"note_score.bias", 1)
+	b.random(at+"note_proj.weight", d, s, d)
+	b.random(at+"state_score.weight", inner, inner)
+	b.zero(at+"state_score.bias", 1)
+	attentions := []string{"token_attn."}
+	if (n+1)%cfg.Memory.Period == 0 {
+		attentions = append(attentions, "layer_attn.")
+	}
+	for _, attention := range attentions {
+		b.random(at+attention+"q_proj.weight", d, s, d)
+		b.random(at+attention+"k_proj.weight", s, s, s)
+		b.random(at+attention+"v_proj.weight", s, s, s)
+		b.zero(at+attention+"o_proj.weight", d, s)
+		if cfg.Memory.Fusion == "gated" {
+			b.zero(at+attention+"gate.weight", d)
+			b.zero(at+attention+"gate.bias", d)
+		}
+	}
+}
+
+// random adds a tensor of N(0, 1/fanIn), which depends on nothing but the seed and its place.
+func (b *memoryBuilder) random(name string, fanIn int, shape ...int) {
+	scale := 1 / math.Sqrt(float64(fanIn))
+	place := uint64(len(b.tensors))
+	b.add(name, shape, func(values []float32) {
+		random := rand.New(rand.NewPCG(b.seed, place))
+		for i := range values {
+			values[i] = float32(scale * random.NormFloat64())
+		}
+	})
+}
+
+func (b *memoryBuilder) zero(name string, shape ...int) {
+	b.add(name, shape, func([]float32) {})
+}
+
+// add adds a tensor that is made when it is written.
+func (b *memoryBuilder) add(name string, shape []int, fill func(values []float32)) {
+	count := 1
+	for _, n := range shape {
+		count *= n
+	}
+	dtype, shape := b.dtype, slices.Clone(shape)
+	b.tensors = append(b.tensors, safetensors.Out{Name: name, DType: dtype, Shape: shape, Write: func(w io.Writer) error {
+		values := make([]float32, count)
+		fill(values)
+		return safetensors.OfFloat32(name, dtype, shape, values).Write(w)
+	}})
+}

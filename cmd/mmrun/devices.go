@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/vk"
+)
+
+func devicesCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "devices",
+		Category:  groupCheck,
+		Usage:     "list the Vulkan devices and which one would be taken",
+		UsageText: "mmrun devices [--json] [--device DEVICE]",
+		Description: `The device marked * is the one that runs models: a discrete GPU before an integrated one, a virtual one, and the CPU last, unless --device or MMRUN_DEVICE says otherwise.
+
+The limits are those that decide what fits: the largest buffer a shader can see, the largest allocation, shared memory and invocations of a workgroup.
+
+Examples:
+mmrun devices
+mmrun devices --device 1
+mmrun devices --json | jq -r '.[] | select(.default) | .name'`,
+		Flags:  append(deviceFlags(), jsonFlag("print a JSON array of objects")),
+		Action: devicesAction,
+	}
+}
+
+func devicesAction(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	list, err := vk.List(vk.Options{Device: c.String("device"), Validate: c.Bool("validate")})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return vk.ErrNoDevice
+	}
+	if err := printDevices(c, list); err != nil {
+		return err
+	}
+	if want := c.String("device"); !slices.ContainsFunc(list, func(info vk.Info) bool { return info.Default }) {
+		return fmt.Errorf("no device matches %q", want)
+	}
+	return nil
+}
+
+func printDevices(c *cli.Context, list []vk.Info) error {
+	if c.Bool("json") {
+		reports := make([]deviceReport, len(list))
+		for i, info := range list {
+			reports[i] = reportDevice(info)
+		}
+		return printJSON(c, reports)
+	}
+	t := newTable("", ">#", "name", "type", "driver", "vulkan", ">memory", ">max buffer", ">max alloc", ">shared", ">workgroup", ">subgroup")
+	for _, info := range list {
+		mark := ""
+		if info.Default {
+			mark = "*"
+		}
+		t.add(mark, fmt.Sprint(info.Index), info.Name, info.Type.String(), driverOf(info), info.APIVersion,
+			formatBytes(int64(info.Memory)), formatBytes(int64(info.Limits.MaxStorageBufferRange)),
+			formatBytes(int64(min(info.Limits.MaxAllocation, math.MaxInt64))), formatBytes(int64(info.Limits.MaxSharedMemory)),
+			fmt.Sprint(info.Limits.MaxInvocations), fmt.Sprint(info.Subgroup))
+	}
+	return printText(c, t.String())
+}
+
+func driverOf(info vk.Info) string {
+	if info.DriverInfo == "" {
+		return info.Driver
+	}
+	return info.Driver + " " + info.DriverInfo
+}
+
+// deviceReport is one device in --json; sizes are in bytes.
+type deviceReport struct {
+	Index      int          `json:"index"`
+	Default    bool         `json:"default"`
+	Name       string       `json:"name"`
+	Type       string       `json:"type"`
+	UUID       string       `json:"uuid"`
+	VendorID   uint32       `json:"vendor_id"`
+	DeviceID   uint32       `json:"device_id"`
+	Driver     string       `json:"driver"`
+	DriverInfo string       `json:"driver_info"`
+	APIVersion string       `json:"api_version"`
+	Memory     uint64       `json:"memory"`
+	Subgroup   uint32       `json:"subgroup"`
+	Limits     limitsReport `json:"limits"`
+}
+
+type limitsReport struct {
+	MaxStorageBufferRange  uint32    `json:"max_storage_buffer_range"`
+	MaxTexelBufferElements uint32    `json:"max_texel_buffer_elements"`
+	MaxAllocation          uint64    `json:"max_allocation"`
+	MaxSharedMemory        uint32    `json:"max_shared_memory"`
+	MaxInvocations         uint32    `json:"max_invocations"`
+	MaxPushConstants       uint32    `json:"max_push_constants"`
+	MaxGroups              [3]uint32 `json:"max_groups"`
+	StorageAlign           int64     `json:"storage_align"`
+	TexelAlign             int64     `json:"texel_align"`
+	TimestampPeriod        float64   `json:"timestamp_period_ns"`
+}
+
+func reportDevice(info vk.Info) deviceReport {
+	l := info.Limits
+	return deviceReport{
+		Index: info.Index, Default: info.Default, Name: info.Name, Type: info.Type.String(), UUID: info.UUID,
+		VendorID: info.VendorID, DeviceID: info.DeviceID, Driver: info.Driver, DriverInfo: info.DriverInfo,
+		APIVersion: info.APIVersion, Memory: info.Memory, Subgroup: info.Subgroup,
+		Limits: limitsReport{
+			MaxStorageBufferRange: l.MaxStorageBufferRange, MaxTexelBufferElements: l.MaxTexelBufferElements,
+			MaxAllocation: l.MaxAllocation, MaxSharedMemory: l.MaxSharedMemory, MaxInvocations: l.MaxInvocations,
+			MaxPushConstants: l.MaxPushConstants, MaxGroups: l.MaxGroups,
+			StorageAlign: l.StorageAlign, TexelAlign: l.TexelAlign, TimestampPeriod: l.TimestampPeriod,
+		},
+	}
+}

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/sample"
+	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+func generateCommand() *cli.Command {
+	output := []cli.Flag{
+		&cli.IntFlag{Name: "max-tokens", Aliases: []string{"n"}, Category: "Output", Value: 256,
+			Usage: "write at most `N` tokens; 0 only reads the prompt"},
+		&cli.StringSliceFlag{Name: "stop", Category: "Output", KeepSpace: true,
+			Usage: "end before `TEXT` appears in the output; may be given several times"},
+		jsonFlag("print one JSON object at the end instead of streaming text"),
+	}
+	return &cli.Command{
+		Name:      "generate",
+		Category:  groupRun,
+		Usage:     "write text that continues a prompt",
+		UsageText: "mmrun generate --prompt TEXT | --prompt-file FILE | - [FLAGS]",
+		Description: `The text goes to standard output as it is made, and nothing else does: the prompt is not repeated. A line of timings follows on standard error when that is a terminal. Writing ends after --max-tokens, at the model's end-of-text token, before a --stop text, or with Ctrl-C.
+
+With --json the output is one object: model, device, seed, prompt_tokens and tokens (ids), text, finish_reason (length, eos, stop or interrupted), timings (load_s, prompt_s, generate_s, prompt_tokens_per_s, generate_tokens_per_s) and memory (weights, state, activations and all that is allocated on the device, in bytes).
+
+Examples:
+mmrun generate --prompt "It was a dark night"
+mmrun generate --model ~/models/mamba-130m --prompt-file chapter.txt --temp 0
+mmrun generate "Dear Sir," --stop $'\n\n' --max-tokens 80
+fortune | mmrun generate - --seed 7 --json | jq -r .text
+mmrun generate --prompt-file book.txt --max-tokens 0 --state-save book.state
+mmrun generate --state-load book.state --prompt "In short, "`,
+		Flags:  slices.Concat(textFlags("to continue"), output, samplingFlags(), stateFlags(), engineFlags()),
+		Action: generateAction,
+	}
+}
+
+func samplingFlags() []cli.Flag {
+	const category = "Sampling"
+	return []cli.Flag{
+		&cli.Float64Flag{Name: "temp", Category: category, Value: 0.8,
+			Usage: "temperature `T`; 0 always takes the most probable token"},
+		&cli.IntFlag{Name: "top-k", Category: category, Value: 40, Usage: "choose among the `K` most probable tokens; 0 for all"},
+		&cli.Float64Flag{Name: "top-p", Category: category, Value: 0.95,
+			Usage: "choose among the most probable tokens that together reach `P`; 1 for all"},
+		&cli.Float64Flag{Name: "min-p", Category: category, Value: 0.05,
+			Usage: "choose among tokens at least `P` times as probable as the first; 0 for all"},
+		&cli.Float64Flag{Name: "repeat-penalty", Category: category, Value: 1,
+			Usage: "divide the odds of each of the last 64 tokens by `R`; 1 for not at all"},
+		&cli.Uint64Flag{Name: "seed", Category: category, DefaultText: "a new one each time",
+			Usage: "`SEED` of the random choices: the same seed gives the same text"},
+	}
+}
+
+func stateFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "state-load", Category: "State",
+			Usage: "continue where the `FILE` that --state-save wrote left off; a prompt is then optional"},
+		&cli.StringFlag{Name: "state-save", Category: "State", Usage: "write the model's state after the last token to `FILE`"},
+	}
+}
+
+// Ways for a text to end, as finish_reason of --json.
+const (
+	finishLength      = "length"
+	finishEOS         = "eos"
+	finishStop        = "stop"
+	finishInterrupted = "interrupted"
+)
+
+// generation is one run of the command.
+type generation struct {
+	*engine
+	tok     *tokenizer.Tokenizer
+	options memmamba.GenerateOptions
+	emit    func(text string) error // streams text out
+	stop    stopper
+
+	prompt, tokens []int32
+	text           strings.Builder
+	finish         string
+	spent          memmamba.Timings
+}
+
+func generateAction(c *cli.Context) (err error) {
+	g := &generation{emit: func(text string) error { return printText(c, text) }}
+	if c.Bool("json") {
+		g.emit = func(string) error { return nil }
+	}
+	if err := g.readFlags(c); err != nil {
+		return err
+	}
+	src, err := g.readPrompt(c)
+	if err != nil {
+		return err
+	}
+	if g.engine, err = openEngine(c, src); err != nil {
+		return err
+	}
+	defer g.close(&err)
+	g.options.Sample.Vocab = g.tok.VocabSize() // rows beyond it are padding
+	state, err := g.loadState(c.String("state-load"))
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+
+	sig := signalsOf(c)
+	sig.graceful()
+	err = g.run(sig.ctx, state)
+	g.console.clear()
+	if err != nil && g.finish != finishInterrupted {
+		return err
+	}
+	// An interruption loses nothing: the text so far is reported and the state saved all the same.
+	return cmp.Or(g.report(c), g.saveState(c.String("state-save"), state), err)
+}
+
+// readFlags finds what is wrong with the command line before anything is opened.
+func (g *generation) readFlags(c *cli.Context) error {
+	if err := cmp.Or(checkEngineFlags(c), atLeast(c, "max-tokens", 0)); err != nil {
+		return err
+	}
+	for _, name := range []string{"state-load", "state-save"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return usagef("--%s needs the name of a file", name)
+		}
+	}
+	g.stop.stops = c.StringSlice("stop")
+	if slices.Contains(g.stop.stops, "") {
+		return usagef("--stop: the text is empty")
+	}
+	g.options = memmamba.GenerateOptions{MaxTokens: c.Int("max-tokens"), Sample: sample.Options{
+		Temperature: c.Float64("temp"), TopK: c.Int("top-k"), TopP: c.Float64("top-p"), MinP: c.Float64("min-p"),
+		RepeatPenalty: c.Float64("repeat-penalty"), Seed: c.Uint64("seed"),
+	}}
+	if !c.IsSet("seed") {
+		g.options.Sample.Seed = uint64(rand.Uint32()) // short, and exact in every JSON reader
+	}
+	if err := g.options.Sample.Validate(); err != nil {
+		return usagef("%s", strings.TrimPrefix(err.Error(), "sample: "))
+	}
+	if path := c.String("state-save"); path != "" {
+		return checkOutput(path)
+	}
+	return nil
+}
+
+// readPrompt reads the prompt and turns it into tokens.
+func (g *generation) readPrompt(c *cli.Context) (source, error) {
+	in, ok, err := readInput(c)
+	if err != nil {
+		return source{}, err
+	}
+	if !ok && !c.IsSet("state-load") {
+		return source{}, usagef("no prompt: give --prompt TEXT, --prompt-file FILE, or - for standard input")
+	}
+	if ok && in.text == "" {
+		return source{}, fmt.Errorf("%s: the prompt is empty", in.name)
+	}
+	src, err := sourceOf(c)
+	if err != nil {
+		return src, err
+	}
+	if g.tok, err = src.tokenizer(); err != nil {
+		return src, err
+	}
+	if g.prompt, err = g.tok.Encode(in.text); err != nil {
+		return src, fmt.Errorf("%s: %w", in.name, err)
+	}
+	return src, nil
+}
+
+// run reads the prompt and writes the text.
+func (g *generation) run(ctx context.Context, state *memmamba.State) error {
+	progress := g.console.progress("prompt", tokenWords)
+	g.options.Progress = func(done, total int) { progress(int64(done), int64(total)) }
+	stream, failed := g.tok.NewStream(), error(nil)
+	for id, err := range g.Generate(ctx, state, g.prompt, g.options) {
+		if failed = err; err != nil {
+			break
+		}
+		g.console.clear()
+		g.tokens = append(g.tokens, id)
+		if failed = g.write(stream.Push(id)); failed != nil || g.finish != "" {
+			break
+		}
+	}
+	g.spent = state.Timings()
+	return g.wrapUp(failed, stream.Flush())
+}
+
+// write streams a piece of text, unless it belongs to a stop text.
+func (g *generation) write(piece string) error {
+	text, stopped := g.stop.push(piece)
+	if stopped {
+		g.finish = finishStop
+	}
+	return g.show(text)
+}
+
+func (g *generation) show(text string) error {
+	if text == "" {
+		return nil
+	}
+	g.text.WriteString(text)
+	return g.emit(text)
+}
+
+// wrapUp writes the text that was held back, and ends the last line of what was streamed.
+func (g *generation) wrapUp(failed error, rest string) error {
+	interrupted := errors.Is(failed, context.Canceled) && len(g.tokens) > 0
+	if failed != nil && !interrupted {
+		return failed
+	}
+	if g.finish == "" {
+		if err := g.write(rest); err != nil {
+			return err
+		}
+	}
+	if err := g.show(g.stop.flush()); err != nil {
+		return err
+	}
+	switch {
+	case interrupted:
+		g.finish = finishInterrupted
+	case g.finish == "" && len(g.tokens) == g.options.MaxTokens:
+		g.finish = finishLength
+	case g.finish == "":
+		g.finish = finishEOS
+	}
+	if g.options.MaxTokens > 0 && !strings.HasSuffix(g.text.String(), "\n") {
+		return cmp.Or(g.emit("\n"), failed)
+	}
+	return failed
+}
+
+// generateReport is what --json prints.
+type generateReport struct {
+	Model        string       `json:"model"`
+	Device       string       `json:"device"`
+	Seed         uint64       `json:"seed"`
+	PromptTokens []int32      `json:"prompt_tokens"`
+	Tokens       []int32      `json:"tokens"`
+	Text         string       `json:"text"`
+	FinishReason string       `json:"finish_reason"`
+	Timings      timings      `json:"timings"`
+	Memory       memoryReport `json:"memory"`
+}
+
+// timings are in seconds and tokens per second.
+type timings struct {
+	Load         float64 `json:"load_s"`
+	Prompt       float64 `json:"prompt_s"`
+	Generate     float64 `json:"generate_s"`
+	PromptRate   float64 `json:"prompt_tokens_per_s"`
+	GenerateRate float64 `json:"generate_tokens_per_s"`
+}
+
+// memoryReport is in bytes.
+type memoryReport struct {
+	Weights     int64 `json:"weights"`
+	State       int64 `json:"state"`
+	Activations int64 `json:"activations"`
+	Allocated   int64 `json:"allocated"` // all of it, with what the device rounds up
+}
+
+func (e *engine) memoryReport() memoryReport {
+	use := e.Memory()
+	return memoryReport{use.Weights, use.State, use.Activations, use.Allocated}
+}
+
+// report prints the closing line, or the JSON object.
+func (g *generation) report(c *cli.Context) error {
+	t := timings{
+		Load: g.load.Seconds(), Prompt: g.spent.Prompt.Seconds(), Generate: g.spent.Generate.Seconds(),
+		PromptRate:   perSecond(g.spent.PromptTokens, g.spent.Prompt),
+		GenerateRate: perSecond(g.spent.GeneratedTokens, g.spent.Generate),
+	}
+	g.console.note(fmt.Sprintf("load %.2f s · prompt %d tokens, %.1f tok/s · generated %d tokens, %.1f tok/s · memory %s",
+		t.Load, len(g.prompt), t.PromptRate, len(g.tokens), t.GenerateRate, formatBytes(g.Memory().Allocated)))
+	if !c.Bool("json") {
+		return nil
+	}
+	return printJSON(c, generateReport{
+		Model: g.source.name, Device: g.Device().Name, Seed: g.options.Sample.Seed,
+		PromptTokens: append([]int32{}, g.prompt...), Tokens: append([]int32{}, g.tokens...),
+		Text: g.text.String(), FinishReason: g.finish, Timings: t, Memory: g.memoryReport(),
+	})
+}

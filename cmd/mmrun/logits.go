@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+func logitsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "logits",
+		Category:  groupCheck,
+		Usage:     "write the logits after each of some tokens to a file",
+		UsageText: "mmrun logits --tokens 1,2,3 | --tokens-file FILE --out FILE.safetensors [FLAGS]",
+		Description: `Writes a safetensors file with tokens [T] I32 and logits [T, vocab] F32, the next-token logits after each token. A MemMamba model adds what its memory did: pool_count [layers] I32 and reads [windows, layers] I32 (1 where the state asked to read at the window's start), and for each layer N pool.N [notes, S] F32 and importance.N [notes] F32, oldest note first, after the last token.
+
+The file is what 'mmrun verify --golden' takes.
+
+Examples:
+mmrun logits --model ~/models/mamba-130m --tokens 12092,13,1533 --out hello.safetensors
+mmrun tokenize --prompt-file chapter.txt | mmrun logits --tokens-file - --out chapter.safetensors
+mmrun logits --device llvmpipe --tokens 1,2,3 --out cpu.safetensors && mmrun verify --device nvidia --golden cpu.safetensors`,
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "tokens", Category: "Input", Usage: "token `IDS` separated by commas"},
+			&cli.StringFlag{Name: "tokens-file", Category: "Input",
+				Usage: "read the ids from `FILE`, as a JSON array or separated by commas or white space; - reads standard input"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: "Output", Usage: "`FILE` to write"},
+		}, engineFlags()),
+		Action: logitsAction,
+	}
+}
+
+func logitsAction(c *cli.Context) (err error) {
+	if err := cmp.Or(noArguments(c), checkEngineFlags(c), exclusive(c, "tokens", "tokens-file"), required(c, "out")); err != nil {
+		return err
+	}
+	if !c.IsSet("tokens") && !c.IsSet("tokens-file") {
+		return usagef("no tokens: give --tokens IDS or --tokens-file FILE")
+	}
+	out := c.String("out")
+	if err := checkOutput(out); err != nil {
+		return err
+	}
+	in := input{"--tokens", c.String("tokens")}
+	if c.IsSet("tokens-file") {
+		if in, err = readFile(c, c.String("tokens-file")); err != nil {
+			return err
+		}
+	}
+	src, err := sourceOf(c)
+	if err != nil {
+		return err
+	}
+	cfg, err := src.config()
+	if err != nil {
+		return err
+	}
+	ids, err := in.parseIDs(cfg.VocabSize)
+	if err != nil {
+		return err
+	}
+	if len(ids) == 0 {
+		return fmt.Errorf("%s: there are no tokens", in.name)
+	}
+	e, err := openEngine(c, src)
+	if err != nil {
+		return err
+	}
+	defer e.close(&err)
+	sig := signalsOf(c)
+	sig.graceful()
+	return e.writeLogits(sig.ctx, ids, out)
+}
+
+// writeLogits runs tokens from a fresh state and writes what verify compares. The logits may be
+// larger than memory: they go through a spool file, because what follows them in the file's header
+// is known only after the last token.
+func (e *engine) writeLogits(ctx context.Context, ids []int32, out string) (err error) {
+	spool, err := os.CreateTemp(filepath.Dir(out), ".logits-*.tmp")
+	if err != nil {
+		return fileError(out, err)
+	}
+	defer os.Remove(spool.Name())
+	defer spool.Close()
+	state, err := e.NewState()
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+
+	reads := e.recordReads(state)
+	w := bufio.NewWriterSize(spool, 1<<20)
+	if err := e.forwardAll(ctx, state, ids, func(_ int, rows []float32) error { return writeFloats(w, rows) }); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return fileError(out, err)
+	}
+	tensors := []safetensors.Out{
+		safetensors.OfInt32("tokens", []int{len(ids)}, ids),
+		{Name: "logits", DType: safetensors.F32, Shape: []int{len(ids), e.Config().VocabSize}, Write: func(w io.Writer) error {
+			if _, err := spool.Seek(0, io.SeekStart); err != nil {
+				return err
+			}
+			_, err := io.Copy(w, spool)
+			return err
+		}},
+	}
+	if e.Config().Memory != nil {
+		memory, err := state.Memory()
+		if err != nil {
+			return err
+		}
+		tensors = append(tensors, memoryTensors(e.Config(), memory, *reads)...)
+	}
+	return safetensors.Create(out, map[string]string{"format": "pt"}, tensors)
+}
+
+// forwardAll runs all tokens with a progress bar.
+func (e *engine) forwardAll(ctx context.Context, state *memmamba.State, ids []int32, each func(first int, rows []float32) error) error {
+	progress := e.console.progress("tokens", tokenWords)
+	defer e.console.clear()
+	vocab := e.Config().VocabSize
+	return e.ForwardAll(ctx, state, ids, func(first int, rows []float32) error {
+		progress(int64(first+len(rows)/vocab), int64(len(ids)))
+		return each(first, rows)
+	})
+}
+
+// recordReads collects the read decisions of every window the state goes through, window by
+// window and in each layer by layer, 1 for yes.
+func (e *engine) recordReads(state *memmamba.State) *[]int32 {
+	reads := new([]int32)
+	if e.Config().Memory == nil {
+		return reads
+	}
+	state.OnWindow(func(_ int64, layers []bool) {
+		for _, read := range layers {
+			*reads = append(*reads, oneIf(read))
+		}
+	})
+	return reads
+}
+
+func oneIf(yes bool) int32 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// memoryTensors are the tensors a MemMamba golden holds beside its logits.
+func memoryTensors(cfg memmamba.Config, memory []memmamba.LayerMemory, reads []int32) []safetensors.Out {
+	layers := cfg.NumHiddenLayers
+	counts := make([]int32, layers)
+	var out []safetensors.Out
+	for n, layer := range memory {
+		counts[n] = int32(len(layer.Notes))
+		var pool, importance []float32
+		for _, note := range layer.Notes {
+			pool = append(pool, note.Summary...)
+			importance = append(importance, note.Importance)
+		}
+		out = append(out,
+			safetensors.OfFloat32(fmt.Sprintf("pool.%d", n), safetensors.F32, []int{len(layer.Notes), cfg.Memory.SummaryDim}, pool),
+			safetensors.OfFloat32(fmt.Sprintf("importance.%d", n), safetensors.F32, []int{len(layer.Notes)}, importance))
+	}
+	return append(out,
+		safetensors.OfInt32("pool_count", []int{layers}, counts),
+		safetensors.OfInt32("reads", []int{len(reads) / layers, layers}, reads))
+}
+
+// writeFloats writes numbers as little-endian float32.
+func writeFloats(w *bufio.Writer, values []float32) error {
+	var word [4]byte
+	for _, v := range values {
+		binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
+		if _, err := w.Write(word[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/models"
+	"github.com/mmrun/mmrun/vk"
+)
+
+const (
+	configName    = "config.json"
+	tokenizerName = "tokenizer.json"
+)
+
+// modelFlag chooses the model.
+func modelFlag() cli.Flag {
+	return &cli.StringFlag{Name: "model", Category: "Model",
+		Usage: "`DIR` with config.json, model.safetensors and tokenizer.json", DefaultText: "the bundled model"}
+}
+
+// deviceFlags choose the Vulkan device.
+func deviceFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "device", Category: "Device", EnvVars: []string{"MMRUN_DEVICE"},
+			Usage: "`DEVICE` by index, part of its name, or UUID, as 'mmrun devices' lists them", DefaultText: "the fastest kind there is"},
+		&cli.BoolFlag{Name: "validate", Category: "Device", EnvVars: []string{"MMRUN_VALIDATE"},
+			Usage: "run under the Khronos validation layer; every message is an error"},
+	}
+}
+
+// engineFlags are those of every command that runs a model.
+func engineFlags() []cli.Flag {
+	flags := append([]cli.Flag{modelFlag()}, deviceFlags()...)
+	return append(flags,
+		&cli.IntFlag{Name: "chunk", Category: "Device", Value: memmamba.DefaultChunk,
+			Usage: "run at most `N` tokens of a prompt at once; more is faster and takes more memory"},
+		quietFlag())
+}
+
+func quietFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Output",
+		Usage: "no progress, timings or warnings on standard error"}
+}
+
+func jsonFlag(what string) cli.Flag {
+	return &cli.BoolFlag{Name: "json", Category: "Output", Usage: what}
+}
+
+// source is where a model's files are: a directory, or the files that are part of the program.
+type source struct {
+	name string // what errors and reports call it
+	fsys fs.FS
+	dir  string // empty for the bundled model
+}
+
+// sourceOf is the model that --model names.
+func sourceOf(c *cli.Context) (source, error) {
+	if !c.IsSet("model") {
+		return bundled()
+	}
+	dir := c.String("model")
+	if dir == "" {
+		return source{}, usagef("--model needs the name of a directory")
+	}
+	return sourceAt(dir)
+}
+
+func sourceAt(dir string) (source, error) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return source{}, fmt.Errorf("%s: no such model directory", dir)
+	}
+	if err != nil {
+		return source{}, fileError(dir, err)
+	}
+	if !info.IsDir() {
+		return source{}, fmt.Errorf("%s: not a directory; a model is the directory that holds %s", dir, configName)
+	}
+	return source{name: dir, fsys: os.DirFS(dir), dir: dir}, nil
+}
+
+// bundled is the one model among the files of package models.
+func bundled() (source, error) {
+	found, err := fs.Glob(models.FS, "*/"+configName)
+	if err != nil || len(found) == 0 {
+		return source{}, errors.New("this build has no bundled model; give --model DIR")
+	}
+	name := path.Dir(found[0])
+	fsys, err := fs.Sub(models.FS, name)
+	return source{name: name, fsys: fsys}, err
+}
+
+// read returns one file of the model; errors name it.
+func (s source) read(name string) (string, []byte, error) {
+	full := s.path(name)
+	data, err := fs.ReadFile(s.fsys, name)
+	return full, data, fileError(full, err)
+}
+
+func (s source) path(name string) string {
+	if s.dir == "" {
+		return path.Join(s.name, name)
+	}
+	return filepath.Join(s.dir, name)
+}
+
+func (s source) config() (memmamba.Config, error) {
+	name, data, err := s.read(configName)
+	if err != nil {
+		return memmamba.Config{}, err
+	}
+	return memmamba.ParseConfig(name, data)
+}
+
+func (s source) tokenizer() (*tokenizer.Tokenizer, error) {
+	name, data, err := s.read(tokenizerName)
+	if err != nil {
+		return nil, err
+	}
+	return tokenizer.Parse(name, data)
+}
+
+// engine is an open model and the console that told of its loading.
+type engine struct {
+	*memmamba.Model
+	source  source
+	console *console
+	load    time.Duration
+}
+
+// checkEngineFlags finds what is wrong with engineFlags before anything is opened.
+func checkEngineFlags(c *cli.Context) error {
+	if n := c.Int("chunk"); n > memmamba.MaxChunk {
+		return usagef("--chunk: %d is more than %d", n, memmamba.MaxChunk)
+	}
+	return atLeast(c, "chunk", 1)
+}
+
+// openEngine loads the model that the flags name onto the device that they name.
+func openEngine(c *cli.Context, src source) (*engine, error) {
+	e := &engine{source: src, console: newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c))}
+	options := memmamba.Options{
+		Device:   c.String("device"),
+		Validate: c.Bool("validate"),
+		Chunk:    c.Int("chunk"),
+		Progress: e.console.progress("loading", byteWords),
+	}
+	start := time.Now()
+	var err error
+	if src.dir == "" {
+		e.Model, err = memmamba.OpenFS(src.name, src.fsys, options)
+	} else {
+		e.Model, err = memmamba.Open(src.dir, options)
+	}
+	e.console.clear()
+	if err != nil {
+		return nil, err
+	}
+	e.load = time.Since(start)
+	if info := e.Device(); info.Type == vk.CPU && options.Device == "" {
+		e.console.warn("no GPU found; running on the CPU device %s", info.Name)
+	}
+	return e, nil
+}
+
+// close gives everything back; its error counts only when there is no other.
+func (e *engine) close(err *error) {
+	if e2 := e.Close(); *err == nil {
+		*err = e2
+	}
+}
+
+// describe is the model and the device in two lines.
+func (e *engine) describe() string {
+	cfg, info := e.Config(), e.Device()
+	return fmt.Sprintf("model   %s: %s, %d layers, d %d, vocabulary %d\n", e.source.name, cfg.ModelType, cfg.NumHiddenLayers, cfg.HiddenSize, cfg.VocabSize) +
+		fmt.Sprintf("device  %s (%s)\n", info.Name, info.Type)
+}

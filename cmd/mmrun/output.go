@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+)
+
+// printText writes a result to standard output; a disk that is full is an error.
+func printText(c *cli.Context, text string) error {
+	if _, err := io.WriteString(c.App.Writer, text); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
+}
+
+// printJSON writes one value on one line, text as it is and not escaped for HTML.
+func printJSON(c *cli.Context, value any) error {
+	data, err := encodeJSON(value)
+	if err != nil {
+		return err
+	}
+	return printText(c, string(data))
+}
+
+// checkOutput refuses, before any work is done, a path that could not be written at the end.
+func checkOutput(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: not a regular file", path)
+	}
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil {
+		return fileError(path, err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s: %s is not a directory", path, dir)
+	}
+	return nil
+}
+
+// writeFile writes to a temporary file beside path and renames it when fill has succeeded, so
+// that path is either as it was or complete.
+func writeFile(path string, fill func(w io.Writer) error) (err error) {
+	if err := checkOutput(path); err != nil {
+		return err
+	}
+	temporary := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return fileError(path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(temporary)
+			err = fileError(path, err)
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err = fill(w); err != nil {
+		return err
+	}
+	if err = w.Flush(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
+func encodeJSON(value any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(value)
+	return b.Bytes(), err
+}

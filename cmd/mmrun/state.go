@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+// stateRoom is more than a state file can hold beside the state itself.
+const stateRoom = 1 << 20
+
+// loadState returns the state in the file at path, or a fresh one when path is empty.
+func (e *engine) loadState(path string) (*memmamba.State, error) {
+	state, err := e.NewState()
+	if err != nil || path == "" {
+		return state, err
+	}
+	if err := restore(state, path); err != nil {
+		state.Close()
+		return nil, err
+	}
+	return state, nil
+}
+
+func restore(state *memmamba.State, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fileError(path, err)
+	}
+	defer f.Close()
+	limit := 2*state.Bytes() + stateRoom
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return fileError(path, err)
+	}
+	if int64(len(data)) > limit {
+		return fmt.Errorf("%s: not a state file of this model: more than %s", path, formatBytes(limit))
+	}
+	if err := state.UnmarshalBinary(data); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// saveState writes the state to the file at path, if there is one.
+func (e *engine) saveState(path string, state *memmamba.State) error {
+	if path == "" {
+		return nil
+	}
+	data, err := state.MarshalBinary()
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return writeFile(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}

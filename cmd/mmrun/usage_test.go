@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v2"
+)
+
+func TestWrongUsage(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		says string
+	}{
+		{"frobnicate", `unknown command "frobnicate"`},
+		{"verfy", "did you mean verify?"},
+		{"--frobnicate", "unknown flag --frobnicate"},
+		{"generate --promt x", "did you mean --prompt?"},
+		{"generate", "no prompt"},
+		{"generate --prompt", "--prompt needs a value"},
+		{"generate x y", `unexpected argument "y"`},
+		{"generate x --prompt y", `unexpected argument "x"`},
+		{"generate --prompt x --prompt-file y", "--prompt and --prompt-file cannot be used together"},
+		{"generate x --max-tokens many", `--max-tokens: "many" is not a whole number`},
+		{"generate x --max-tokens 1e3", `--max-tokens: "1e3" is not a whole number`},
+		{"generate x --max-tokens -1", "--max-tokens: -1 is less than 0"},
+		{"generate x --max-tokens 99999999999999999999", "--max-tokens: \"99999999999999999999\" is out of range"},
+		{"generate x --temp warm", `--temp: "warm" is not a number`},
+		{"generate x --temp NaN", "temperature NaN"},
+		{"generate x --temp -1", "temperature -1"},
+		{"generate x --top-k -1", "top-k -1"},
+		{"generate x --top-p 1.5", "top-p 1.5"},
+		{"generate x --min-p -0.5", "min-p -0.5"},
+		{"generate x --repeat-penalty -1", "repeat penalty -1"},
+		{"generate x --seed -1", `--seed: "-1" is not a whole number from 0`},
+		{"generate x --stop=", "--stop: the text is empty"},
+		{"generate x --chunk 0", "--chunk: 0 is less than 1"},
+		{"generate x --chunk 4097", "--chunk: 4097 is more than 4096"},
+		{"generate x --quiet=perhaps", "--quiet takes no value"},
+		{"generate x -q --quiet", "-q and --quiet are the same flag"},
+		{"generate x --model=", "--model needs the name of a directory"},
+		{"generate x --state-load=", "--state-load needs the name of a file"},
+		{"devices 1", `unexpected argument "1"`},
+		{"tokenize x --model a --tokenizer b", "--model and --tokenizer cannot be used together"},
+		{"logits --tokens 1", "logits needs --out"},
+		{"logits --out x", "no tokens"},
+		{"logits --out x --tokens 1 --tokens-file y", "--tokens and --tokens-file cannot be used together"},
+		{"verify", "verify needs --golden"},
+		{"verify --golden x --atol -1", "must not be negative"},
+		{"verify --golden x --rtol NaN", "must not be negative"},
+		{"bench -n 0 -p 0", "leave nothing to measure"},
+		{"bench -r 0", "-r"},
+		{"convert --from x", "convert needs --to"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			wantError(t, mmrun(t, "", strings.Fields(test.args)...), exitUsage, test.says)
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	cmd := command("devices")
+	cmd.Env = append(cmd.Env, "MMRUN_VALIDATE=perhaps")
+	wantError(t, finish(t, cmd, ""), exitUsage, `MMRUN_VALIDATE: "perhaps" is neither 0 nor 1`)
+}
+
+func TestPermute(t *testing.T) {
+	commands := testApp(io.Discard).Commands
+	for _, test := range []struct{ args, want string }{
+		{"mmrun", "mmrun"},
+		{"mmrun --version", "mmrun --version"},
+		{"mmrun unknown a --b", "mmrun unknown a --b"},
+		{"mmrun generate", "mmrun generate"},
+		{"mmrun generate - --temp 0", "mmrun generate --temp 0 -- -"},
+		{"mmrun generate --temp=0 a --json", "mmrun generate --temp=0 --json -- a"},
+		{"mmrun generate a -n 5 b", "mmrun generate -n 5 -- a b"},
+		{"mmrun generate -n", "mmrun generate -n"},
+		{"mmrun generate --json -- --temp", "mmrun generate --json -- --temp"},
+		{"mmrun generate --prompt --json", "mmrun generate --prompt --json"},
+	} {
+		got := permute(strings.Fields(test.args), commands)
+		if want := strings.Fields(test.want); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", test.args, got, want)
+		}
+	}
+}
+
+func testApp(stdout io.Writer) *cli.App {
+	return newApp(strings.NewReader(""), stdout, io.Discard, nil)
+}
+
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
+	app := testApp(&out)
+	for _, cmd := range app.Commands {
+		out.Reset()
+		if err := testApp(&out).Run([]string{"mmrun", cmd.Name, "--help"}); err != nil {
+			t.Fatal(err)
+		}
+		help := out.String()
+		for _, flag := range cmd.Flags {
+			for _, name := range flag.Names() {
+				if flag != cli.HelpFlag && !strings.Contains(help, dashed(name)) {
+					t.Errorf("help of %s does not tell of %s", cmd.Name, dashed(name))
+				}
+			}
+		}
+		if !strings.Contains(help, "\nExamples\n  mmrun "+cmd.Name) {
+			t.Errorf("help of %s has no examples:\n%s", cmd.Name, help)
+		}
+		prose, _, _ := strings.Cut(help, "\nExamples\n")
+		for line := range strings.Lines(prose) {
+			if utf8.RuneCountInString(line) > helpWidth+1 {
+				t.Errorf("help of %s has a line wider than %d: %s", cmd.Name, helpWidth, line)
+			}
+		}
+	}
+	out.Reset()
+	if err := testApp(&out).Run([]string{"mmrun"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range app.Commands {
+		if !strings.Contains(out.String(), "\n  "+cmd.Name+" ") {
+			t.Errorf("mmrun --help does not list %s", cmd.Name)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	got := wrap("one two  three\nfour incomprehensibilities", 9)
+	want := []string{"one two", "three", "four", "incomprehensibilities"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestPanicIsOneLine(t *testing.T) {
+	t.Setenv("MMRUN_DEBUG", "")
+	var out bytes.Buffer
+	reportPanic(&out, "index\nout of range", []byte("stack"))
+	want := "mmrun: internal error: index out of range; please report it with the command you ran and what MMRUN_DEBUG=1 adds\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
