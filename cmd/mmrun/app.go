@@ -33,8 +33,8 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 		Metadata:  map[string]any{signalsKey: sig},
 		Commands: []*cli.Command{
 			generateCommand(), tokenizeCommand(), benchCommand(),
-			verifyCommand(), logitsCommand(), devicesCommand(),
-			convertCommand(),
+			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(),
+			notesCommand(), convertCommand(),
 		},
 		Action:                    rootAction,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides what is printed and the status

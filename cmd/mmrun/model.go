@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/internal/tokenizer"
 	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/models"
@@ -120,6 +121,13 @@ func (s source) config() (memmamba.Config, error) {
 		return memmamba.Config{}, err
 	}
 	return memmamba.ParseConfig(name, data)
+}
+
+func (s source) weights() (*safetensors.Model, error) {
+	if s.dir != "" {
+		return safetensors.OpenModel(s.dir)
+	}
+	return safetensors.OpenModelFS(s.name, s.fsys)
 }
 
 func (s source) tokenizer() (*tokenizer.Tokenizer, error) {

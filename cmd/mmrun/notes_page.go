@@ -1,0 +1,65 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+)
+
+//go:embed page/notes.html
+var notesHTML string
+
+//go:embed page/notes.css
+var notesCSS string
+
+//go:embed page/notes.js
+var notesJS string
+
+var notesTemplate = template.Must(template.New("notes").Parse(notesHTML))
+
+// pageData is what the page's script works on; short names, because there may be a million notes.
+type pageData struct {
+	Window int         `json:"W"`
+	Tokens []string    `json:"tokens"`
+	Layers []pageLayer `json:"layers"`
+}
+
+type pageLayer struct {
+	Reads []int        `json:"reads"`
+	Notes [][3]float64 `json:"notes"` // position, importance, the window it left in or -1
+}
+
+// writePage writes one page that needs nothing else.
+func (r *notesReport) writePage(path string) error {
+	data := pageData{Window: r.Window, Tokens: r.pieces}
+	written, kept := 0, 0
+	for _, layer := range r.Layers {
+		p := pageLayer{Reads: layer.Reads, Notes: [][3]float64{}}
+		for _, n := range layer.Notes {
+			left := -1.0
+			if n.Left != nil {
+				left = float64(*n.Left)
+			}
+			p.Notes = append(p.Notes, [3]float64{float64(n.Position), math.Round(1e4*float64(n.Importance)) / 1e4, left})
+		}
+		written += layer.Written
+		kept += len(layer.kept())
+		data.Layers = append(data.Layers, p)
+	}
+	s := r.settings
+	return writeFile(path, func(w io.Writer) error {
+		return notesTemplate.Execute(w, map[string]any{
+			"Model": r.Model, "CSS": template.CSS(notesCSS), "JS": template.JS(notesJS), "Data": data,
+			"Facts": []string{
+				fmt.Sprintf("%d tokens", r.Tokens),
+				fmt.Sprintf("%d layers", len(r.Layers)),
+				fmt.Sprintf("%d windows of %d", r.Windows, r.Window),
+				fmt.Sprintf("%d notes written, %d kept", written, kept),
+				fmt.Sprintf("pools of %d, %s", s.PoolSize, s.Replacement),
+				fmt.Sprintf("a note above %g, a read above %g", s.NoteThreshold, s.StateThreshold),
+			},
+		})
+	})
+}

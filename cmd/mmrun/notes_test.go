@@ -1,0 +1,197 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+const novel = "It was a bright cold day in April, and the clocks were striking <thirteen>.\nÀ bientôt </script> & so on, said the \U0001f600 man. "
+
+// TestNotesAreThePools compares what notes tells with what logits writes for the same tokens.
+func TestNotesAreThePools(t *testing.T) {
+	for _, name := range []string{"memmamba-fifo", "memmamba-priority"} {
+		dir, text := modelDir(t, name), file(t, "text", novel)
+		var r notesReport
+		if err := json.Unmarshal([]byte(succeed(t, "notes", "--model", dir, "--prompt-file", text, "--json")), &r); err != nil {
+			t.Fatal(err)
+		}
+		if r.Tokens != len(novel) || r.Window != 16 || r.Windows != (len(novel)+15)/16 || len(r.Layers) != 8 {
+			t.Errorf("%d tokens in %d windows of %d, %d layers", r.Tokens, r.Windows, r.Window, len(r.Layers))
+		}
+		ids, out := file(t, "ids", succeed(t, "tokenize", "--model", dir, "--prompt-file", text)), filepath.Join(t.TempDir(), "out")
+		succeed(t, "logits", "--model", dir, "--tokens-file", ids, "--out", out)
+		f, err := safetensors.Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		wantReads := ints(t, f, "reads")
+		for l, layer := range r.Layers {
+			for w := range r.Windows {
+				if slices.Contains(layer.Reads, w) != (wantReads[w*8+l] == 1) {
+					t.Errorf("%s: layer %d, window %d: reads %v, want %d", name, l, w, layer.Reads, wantReads[w*8+l])
+				}
+			}
+			checkKept(t, fmt.Sprintf("%s: layer %d", name, l), layer, floats(t, f, fmt.Sprintf("importance.%d", l)))
+		}
+	}
+}
+
+func checkKept(t *testing.T, name string, layer *layerNotes, want []float32) {
+	t.Helper()
+	var got []float32
+	for _, n := range layer.kept() {
+		got = append(got, n.Importance)
+		if one := novel[n.Position : n.Position+1]; one < "\x80" && n.Text != one {
+			t.Errorf("%s: note of token %d is %q, want %q", name, n.Position, n.Text, one)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: pool holds %v, want %v", name, got, want)
+	}
+	if layer.Written != len(layer.Notes) || layer.Written < len(got) {
+		t.Errorf("%s: %d written, %d shown, %d kept", name, layer.Written, len(layer.Notes), len(got))
+	}
+}
+
+func ints(t *testing.T, f *safetensors.File, name string) []int32 {
+	t.Helper()
+	tensor, _ := f.Tensor(name)
+	v, err := tensor.Int32s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func floats(t *testing.T, f *safetensors.File, name string) []float32 {
+	t.Helper()
+	tensor, _ := f.Tensor(name)
+	v, err := tensor.Float32s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestFollow(t *testing.T) {
+	pieces := strings.Split("abcdefgh", "")
+	pool := func(positions ...int64) (notes []memmamba.Note) {
+		for _, p := range positions {
+			notes = append(notes, memmamba.Note{Position: p, Importance: float32(p)})
+		}
+		return notes
+	}
+	l := &layerNotes{}
+	l.follow(0, nil, pieces)
+	l.follow(1, pool(0, 2), pieces)
+	l.follow(2, pool(2, 3), pieces)
+	l.follow(3, pool(3, 6, 7), pieces)
+	var got []string
+	for _, n := range l.Notes {
+		s := fmt.Sprint(n.Position, n.Text)
+		if n.Left != nil {
+			s += fmt.Sprint(" until ", *n.Left)
+		}
+		got = append(got, s)
+	}
+	want := []string{"0a until 2", "2c until 3", "3d", "6g", "7h"}
+	if !slices.Equal(got, want) || l.Written != 5 || len(l.kept()) != 3 {
+		t.Errorf("got %q, %d written, %d kept; want %q", got, l.Written, len(l.kept()), want)
+	}
+}
+
+// TestNotesPage: the page is whole, needs nothing from elsewhere, and no text can break out of it.
+func TestNotesPage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notes.html")
+	if out := succeed(t, "notes", "--model", modelDir(t, "memmamba-fifo"), "--prompt", novel, "--html", path); out != "" {
+		t.Errorf("standard output holds %q", out)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	if outside := regexp.MustCompile(`https?:|src=|<link|@import|url\(`).FindString(page); outside != "" {
+		t.Errorf("the page refers to something outside: %s", outside)
+	}
+	if n := strings.Count(page, "</script>"); n != 2 {
+		t.Errorf("%d scripts end, want 2", n)
+	}
+	_, rest, _ := strings.Cut(page, `<script type="application/json" id="data">`)
+	text, _, _ := strings.Cut(rest, "</script>")
+	var d pageData
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(d.Tokens, "") != novel || d.Window != 16 || len(d.Layers) != 8 || len(d.Layers[0].Notes) == 0 {
+		t.Errorf("%d tokens, window %d, %d layers", len(d.Tokens), d.Window, len(d.Layers))
+	}
+	for _, id := range regexp.MustCompile(`byId\("([a-z-]+)"\)`).FindAllStringSubmatch(notesJS, -1) {
+		if !strings.Contains(notesHTML, `id="`+id[1]+`"`) {
+			t.Errorf("the script looks for %q, which the page has not", id[1])
+		}
+	}
+}
+
+func TestNotesText(t *testing.T) {
+	out := succeed(t, "notes", "--model", modelDir(t, "memmamba-fifo"), "--prompt", novel)
+	for _, want := range []string{" in 8 windows of 16; a pool holds 50 notes (fifo)", "\nlayer 7: ", "position  importance  token"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the text does not say %q:\n%s", want, out)
+		}
+	}
+	wantError(t, mmrun(t, "", "notes", "-q", "x"), exitFailure, `model_type "mamba" writes no notes`)
+	wantError(t, mmrun(t, "", "notes", "-q", "--model", modelDir(t, "memmamba-fifo"), ""), exitFailure, "the text is empty")
+	wantError(t, mmrun(t, "", "notes"), exitUsage, "no text")
+}
+
+func TestRanges(t *testing.T) {
+	if got := ranges([]int{1, 2, 3, 5, 8, 9}); got != "1-3, 5, 8-9" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestInspect(t *testing.T) {
+	var in inspection
+	if err := json.Unmarshal([]byte(succeed(t, "inspect", "--json", "--model", goldenDir("memmamba-token"))), &in); err != nil {
+		t.Fatal(err)
+	}
+	// 4 layers, E 64, N 16, K 4, P 7, S 16, W 1; numbers of 4 bytes, a note has S+2.
+	want := stateSizes{Conv: 4 * 4 * 64 * 3, H: 4 * 4 * 64 * 16, Pools: 4 * 4 * 7 * 18, Pending: 4 * 4 * 18}
+	want.Total = want.Conv + want.H + want.Pools + want.Pending
+	if in.StateBytes != want {
+		t.Errorf("state %+v, want %+v", in.StateBytes, want)
+	}
+	if in.Parameters*4 != in.WeightBytes || len(in.Tensors) != 86 || in.Memory == nil || in.Memory.PoolSize != 7 {
+		t.Errorf("%d parameters in %d bytes and %d tensors, memory %+v", in.Parameters, in.WeightBytes, len(in.Tensors), in.Memory)
+	}
+	if in.Device == nil || in.DeviceMemory == nil || in.DeviceMemory.State < want.Total || in.DeviceMemory.Weights < in.WeightBytes {
+		t.Errorf("device memory %+v", in.DeviceMemory)
+	}
+	text := succeed(t, "inspect", "-q")
+	for _, line := range []string{"architecture  mamba: ", "\nbackbone.norm_f.weight ", "tied head\n"} {
+		if !strings.Contains(text, line) {
+			t.Errorf("text does not say %q:\n%s", line, text)
+		}
+	}
+	cmd := command("inspect", "--json")
+	cmd.Env = append(cmd.Env, "VK_ICD_FILENAMES=/nonexistent", "VK_DRIVER_FILES=/nonexistent")
+	o := finish(t, cmd, "")
+	var without inspection
+	if err := json.Unmarshal([]byte(o.stdout), &without); err != nil || o.status != 0 {
+		t.Fatalf("without a device: status %d, %v, %s", o.status, err, o.stderr)
+	}
+	if without.Device != nil || without.DeviceMemory != nil || without.NotMeasured == "" {
+		t.Errorf("without a device: %+v", without.DeviceMemory)
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// text is the report for a terminal.
+func (r *notesReport) text() string {
+	var b strings.Builder
+	s := r.settings
+	fmt.Fprintf(&b, "%s read %d tokens in %d windows of %d; a pool holds %d notes (%s)\n", r.Model, r.Tokens, r.Windows, r.Window, s.PoolSize, s.Replacement)
+	for n, layer := range r.Layers {
+		kept := layer.kept()
+		fmt.Fprintf(&b, "\nlayer %d: %d notes, %d written; ", n, len(kept), layer.Written)
+		if len(layer.Reads) == 0 {
+			b.WriteString("read in no window\n")
+		} else {
+			fmt.Fprintf(&b, "read in windows %s\n", ranges(layer.Reads))
+		}
+		if len(kept) == 0 {
+			continue
+		}
+		t := newTable(">position", ">importance", "token", "in the text")
+		t.indent = "  "
+		for _, note := range kept {
+			t.add(fmt.Sprint(note.Position), fmt.Sprintf("%.4f", note.Importance), strconv.Quote(note.Text), r.context(note.Position))
+		}
+		b.WriteString(t.String())
+	}
+	return b.String()
+}
+
+// contextBytes is about how much text is shown on either side of a token.
+const contextBytes = 24
+
+// context is the text around a token, in one line, with the token in brackets.
+func (r *notesReport) context(position int64) string {
+	before, after := "", ""
+	for i := position - 1; i >= 0 && len(before) < contextBytes; i-- {
+		before = r.pieces[i] + before
+	}
+	for i := position + 1; i < int64(r.Tokens) && len(after) < contextBytes; i++ {
+		after += r.pieces[i]
+	}
+	return oneLine(before) + "[" + oneLine(r.pieces[position]) + "]" + oneLine(after)
+}
+
+// oneLine shows line ends and other controls as a space.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || !strconv.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// ranges writes rising numbers shortly: 1-4, 7, 9-12.
+func ranges(numbers []int) string {
+	var parts []string
+	for i := 0; i < len(numbers); {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		part := strconv.Itoa(numbers[i])
+		if j > i {
+			part += "-" + strconv.Itoa(numbers[j])
+		}
+		parts = append(parts, part)
+		i = j + 1
+	}
+	return strings.Join(parts, ", ")
+}
