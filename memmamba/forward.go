@@ -5,16 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
-	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // Timings are how long the tokens of a state took so far.
 type Timings struct {
-	PromptTokens, GeneratedTokens int
-	Prompt, Generate              time.Duration
+	PromptTokens    int
+	GeneratedTokens int // after the first, whose logits are the prompt's
+	Prompt          time.Duration
+	Generate        time.Duration
 }
 
 // Timings returns the state's timings.
@@ -23,13 +25,14 @@ func (s *State) Timings() Timings { return s.timings }
 // maxPosition bounds a sequence: positions are 32 bits on the device.
 const maxPosition = math.MaxUint32
 
-// Forward feeds tokens to a sequence and returns the logits after the last, [vocab], valid until the
-// state's next call. When ctx ends, the state stands after the last whole chunk.
+// Forward feeds tokens to a sequence, after one that Generate yielded last, and returns the logits
+// after the last, [vocab], valid until the state's next call. When ctx ends, the state stands after the last whole chunk.
 func (m *Model) Forward(ctx context.Context, s *State, tokens []int32) ([]float32, error) {
 	return m.forward(ctx, s, tokens, nil)
 }
 
 func (m *Model) forward(ctx context.Context, s *State, tokens []int32, progress func(done, total int)) ([]float32, error) {
+	tokens = append(s.next, tokens...)
 	if err := m.check(s, tokens); err != nil {
 		return nil, err
 	}
@@ -49,9 +52,13 @@ func (m *Model) forward(ctx context.Context, s *State, tokens []int32, progress 
 	return s.logits, nil
 }
 
-// ForwardAll is Forward with the logits of every token: each is called with the index of the first
+// ForwardAll is Forward of a sequence that Generate did not yield to, with the logits of every token:
+// each is called with the index of the first
 // token of a block and the block's logits, rows of [vocab], valid during the call.
 func (m *Model) ForwardAll(ctx context.Context, s *State, tokens []int32, each func(first int, logits []float32) error) error {
+	if s.next != nil {
+		return errors.New("the state waits for the token that was generated last")
+	}
 	if err := m.check(s, tokens); err != nil {
 		return err
 	}
@@ -59,7 +66,7 @@ func (m *Model) ForwardAll(ctx context.Context, s *State, tokens []int32, each f
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := m.feed(s, tokens[done:], m.programs.chunk)
+		n, err := m.feed(s, tokens[done:], func() error { return s.run(m.programs.chunk) }, m.programs.chunkTokens)
 		if err != nil {
 			return err
 		}
@@ -97,12 +104,12 @@ func (m *Model) check(s *State, tokens []int32) error {
 // when it was the last.
 func (m *Model) advance(s *State, tokens []int32) (int, error) {
 	if len(tokens) == 1 {
-		if _, err := m.feed(s, tokens, m.programs.step); err != nil {
+		if _, err := m.feed(s, tokens, func() error { return s.run(m.programs.step) }, 1); err != nil {
 			return 0, err
 		}
 		return 1, m.readLogits(s, 1)
 	}
-	n, err := m.feed(s, tokens, m.programs.chunk)
+	n, err := m.feed(s, tokens, func() error { return s.run(m.programs.chunk) }, m.programs.chunkTokens)
 	if err != nil || n < len(tokens) {
 		return n, err
 	}
@@ -117,12 +124,9 @@ func (m *Model) advance(s *State, tokens []int32) (int, error) {
 	return n, m.readLogits(s, 1)
 }
 
-// feed runs a program over as many tokens as it takes and the memory's window leaves room for.
-func (m *Model) feed(s *State, tokens []int32, program *graph.Program) (int, error) {
-	n := min(len(tokens), m.programs.chunkTokens)
-	if program == m.programs.step {
-		n = 1
-	}
+// feed runs a pass over as many tokens as it takes and the memory's window leaves room for.
+func (m *Model) feed(s *State, tokens []int32, run func() error, limit int) (int, error) {
+	n := min(len(tokens), limit)
 	if memory := m.config.Memory; memory != nil {
 		into := int(s.position % int64(memory.Window))
 		n = min(n, memory.Window-into)
@@ -137,15 +141,21 @@ func (m *Model) feed(s *State, tokens []int32, program *graph.Program) (int, err
 	}
 	m.programs.setParams(n, s.position)
 	m.programs.setIDs(tokens[:n])
-	r, err := s.recording(program)
-	if err == nil {
-		err = r.Run()
-	}
-	if err != nil {
+	if err := run(); err != nil {
 		return 0, err
 	}
 	s.position += int64(n)
+	s.remember(tokens[:n])
 	return n, nil
+}
+
+// remember notes tokens as fed.
+func (s *State) remember(tokens []int32) {
+	s.next = nil
+	s.recent = append(s.recent, tokens...)
+	if extra := len(s.recent) - recentTokens; extra > 0 {
+		s.recent = slices.Delete(s.recent, 0, extra)
+	}
 }
 
 // rows computes the logits of n tokens of the last chunk, from a block of rows on.

@@ -18,8 +18,10 @@ type GenerateOptions struct {
 }
 
 // Generate feeds the prompt to a sequence and yields token after token of its continuation, each
-// once it is chosen. The prompt may be empty when the sequence has tokens already. A token is fed
-// to the sequence only when another is asked for, and a stop token is neither yielded nor fed.
+// once it is chosen. The prompt may be empty when the sequence has tokens already. A token that was
+// yielded belongs to the sequence; it is fed once more is asked for, by this call or a later one. A
+// stop token is not yielded and does not belong. The same seed at the same position makes the same
+// choice, however the sequence came there.
 func (m *Model) Generate(ctx context.Context, s *State, prompt []int32, o GenerateOptions) iter.Seq2[int32, error] {
 	return func(yield func(int32, error) bool) {
 		if err := m.generate(ctx, s, prompt, o, yield); err != nil {
@@ -34,7 +36,7 @@ func (m *Model) generate(ctx context.Context, s *State, prompt []int32, o Genera
 		return err
 	}
 	start := time.Now()
-	if len(prompt) > 0 || s.logits == nil {
+	if len(prompt) > 0 || s.next != nil || s.logits == nil {
 		if _, err := m.forward(ctx, s, prompt, o.Progress); err != nil {
 			return err
 		}
@@ -45,27 +47,30 @@ func (m *Model) generate(ctx context.Context, s *State, prompt []int32, o Genera
 	if stop == nil {
 		stop = m.config.EOS
 	}
-	recent := slices.Clone(prompt)
 	for n := 0; n < o.MaxTokens; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		start = time.Now()
 		if n > 0 {
-			if _, err := m.Forward(ctx, s, recent[len(recent)-1:]); err != nil {
+			if _, err := m.forward(ctx, s, nil, nil); err != nil {
 				return err
 			}
+			s.timings.GeneratedTokens++
 		}
-		token, err := sampler.Sample(s.logits, recent)
+		sampler.SetPosition(s.position)
+		token, err := sampler.Sample(s.logits, s.recent)
 		if err != nil {
 			return err
 		}
 		s.timings.Generate += time.Since(start)
-		s.timings.GeneratedTokens++
-		if slices.Contains(stop, token) || !yield(token, nil) {
+		if slices.Contains(stop, token) {
 			return nil
 		}
-		recent = append(recent, token)
+		s.next = []int32{token}
+		if !yield(token, nil) {
+			return nil
+		}
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/vk"
 )
@@ -44,8 +43,8 @@ type Model struct {
 type MemoryUse struct {
 	Weights     int64
 	State       int64 // of one sequence
-	Activations int64
-	Allocated   int64 // all of the device memory that is allocated now
+	Activations int64 // between kernels, and between host and device
+	Staging     int64 // of uploads and downloads
 }
 
 // Open loads the model in a directory: config.json and model.safetensors, or
@@ -133,7 +132,7 @@ func (m *Model) Memory() MemoryUse {
 		Weights:     m.weights.Bytes(),
 		State:       m.programs.layout.bytes,
 		Activations: m.arena.Size() + m.programs.ioBytes(),
-		Allocated:   m.device.Stats().DeviceBytes,
+		Staging:     m.device.Stats().StagingBytes,
 	}
 }
 
@@ -154,6 +153,3 @@ func (m *Model) Close() error {
 	}
 	return errors.Join(err, m.device.Close())
 }
-
-// newGraph starts a graph on the model's device.
-func (m *Model) newGraph() *graph.Graph { return graph.New(m.device) }

@@ -30,7 +30,9 @@ type programs struct {
 	step  *graph.Program // one token, up to its logits
 	head  *graph.Program // logits of a chunk's last token
 	rows  *graph.Program // logits of up to rowsBlock tokens of a chunk
-	begin *graph.Program // what MemMamba does at a window's first token; nil for Mamba
+
+	begin   *graph.Program // what MemMamba does at a window's first token; nil for Mamba
+	project *graph.Program // the part of it that a restored state needs; nil for Mamba
 
 	device   *vk.Device
 	spans    map[string]vk.Span
@@ -49,25 +51,11 @@ func newPrograms(m *Model, chunk int) (*programs, error) {
 		spans: map[string]vk.Span{}, recorded: map[recordKey]*graph.Recording{},
 	}
 	err := p.allocate(m.config, max(chunk, rowsBlock))
-	for _, one := range []struct {
-		into  **graph.Program
-		build func(*pass)
-		rows  int
-	}{
-		{&p.step, p.buildStep, 1},
-		{&p.chunk, p.buildChunk, p.passTokens(m.config)},
-		{&p.head, p.buildHead, chunk},
-		{&p.rows, p.buildRows, rowsBlock},
-		{&p.begin, p.buildBegin, 1},
-	} {
+	for _, one := range p.builds(m.config) {
 		if err != nil {
 			break
 		}
-		if one.into == &p.begin && m.config.Memory == nil {
-			continue
-		}
-		g := &pass{Graph: m.newGraph(), c: m.config, w: m.weights, state: p.layout, tokens: one.rows}
-		p.copyIn(g.Graph, ops.ParamsSlot, 1, ops.ParamsBytes/4)
+		g := &pass{Graph: graph.New(m.device), c: m.config, w: m.weights, state: p.layout, tokens: one.tokens}
 		one.build(g)
 		*one.into, err = g.Plan()
 	}
@@ -76,6 +64,28 @@ func newPrograms(m *Model, chunk int) (*programs, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// A build makes one program: for how many tokens at the most, and how.
+type build struct {
+	into   **graph.Program
+	tokens int
+	build  func(*pass)
+}
+
+func (p *programs) builds(c Config) []build {
+	all := []build{
+		{&p.step, 1, p.buildStep},
+		{&p.chunk, p.passTokens(c), p.buildChunk},
+		{&p.head, p.chunkTokens, p.buildHead},
+		{&p.rows, rowsBlock, p.buildRows},
+	}
+	if c.Memory != nil {
+		all = append(all,
+			build{&p.begin, 1, func(g *pass) { p.copyParams(g.Graph); g.beginWindow() }},
+			build{&p.project, 1, (*pass).projectKeys})
+	}
+	return all
 }
 
 // passTokens is how many tokens one pass may have: a prompt is cut at memory windows.
@@ -140,6 +150,10 @@ func (p *programs) copyIn(g *graph.Graph, name string, rows, cols int) graph.Val
 	return v
 }
 
+func (p *programs) copyParams(g *graph.Graph) {
+	p.copyIn(g, ops.ParamsSlot, 1, ops.ParamsBytes/4)
+}
+
 func (p *programs) copyOut(g *graph.Graph, name string, v graph.Value) {
 	if !p.unified() {
 		g.Copy(g.Slot(name+hostSide, 0, v.Rows, v.Cols), v)
@@ -148,27 +162,29 @@ func (p *programs) copyOut(g *graph.Graph, name string, v graph.Value) {
 
 func (p *programs) buildStep(g *pass) {
 	g.single = true
+	p.copyParams(g.Graph)
 	r := ops.Embed(g.Graph, p.copyIn(g.Graph, idsSlot, 1, 1), g.w.Embeddings)
 	g.blocks(r)
 	p.logits(g, r, g.w.NormF)
 }
 
 func (p *programs) buildChunk(g *pass) {
+	p.copyParams(g.Graph)
 	r := g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols)
 	ops.EmbedInto(g.Graph, r, p.copyIn(g.Graph, idsSlot, g.tokens, 1), g.w.Embeddings)
 	g.blocks(r)
 }
 
 func (p *programs) buildHead(g *pass) {
+	p.copyParams(g.Graph)
 	r := g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols)
 	p.logits(g, ops.RMSNormLast(g.Graph, r, g.w.NormF, 1), ops.Norm{})
 }
 
 func (p *programs) buildRows(g *pass) {
+	p.copyParams(g.Graph)
 	p.logits(g, g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols), g.w.NormF)
 }
-
-func (p *programs) buildBegin(g *pass) { g.beginWindow() }
 
 // logits multiplies the normalized stream with the head.
 func (p *programs) logits(g *pass, r graph.Value, norm ops.Norm) {
@@ -177,19 +193,13 @@ func (p *programs) logits(g *pass, r graph.Value, norm ops.Norm) {
 	p.copyOut(g.Graph, logitsSlot, y)
 }
 
-func (p *programs) all() []*graph.Program {
-	all := []*graph.Program{p.chunk, p.step, p.head, p.rows}
-	if p.begin != nil {
-		all = append(all, p.begin)
-	}
-	return all
-}
-
 // arena is how many bytes of arena the largest program needs.
 func (p *programs) arena() int64 {
 	var most int64
-	for _, one := range p.all() {
-		most = max(most, one.Arena())
+	for _, one := range []*graph.Program{p.chunk, p.step, p.head, p.rows, p.begin, p.project} {
+		if one != nil {
+			most = max(most, one.Arena())
+		}
 	}
 	return most
 }

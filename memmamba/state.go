@@ -18,10 +18,15 @@ type State struct {
 	buffer   *vk.Buffer
 	position int64
 	logits   []float32 // of the last token, nil before any
+	recent   []int32   // the last tokens fed, for the repeat penalty
+	next     []int32   // a token that was generated and not fed yet, or none
 	timings  Timings
 	recorded map[*graph.Program]*graph.Recording
 	onWindow func(window int64, reads []bool)
 }
+
+// recentTokens is how many of its last tokens a state remembers.
+const recentTokens = 4096
 
 // NewState returns the state of an empty sequence. Close gives it back.
 func (m *Model) NewState() (*State, error) {
@@ -61,7 +66,7 @@ func (s *State) OnWindow(f func(window int64, reads []bool)) { s.onWindow = f }
 
 // Reset makes the state that of an empty sequence.
 func (s *State) Reset() error {
-	s.position, s.logits, s.timings = 0, nil, Timings{}
+	s.position, s.logits, s.recent, s.next, s.timings = 0, nil, nil, nil, Timings{}
 	return s.model.device.Upload(s.buffer.Whole(), 4, func(p []byte, _ int64) error {
 		clear(p)
 		return nil
@@ -92,6 +97,7 @@ func (s *State) Clone() (*State, error) {
 		return nil, err
 	}
 	clone.position, clone.logits = s.position, slices.Clone(s.logits)
+	clone.recent, clone.next = slices.Clone(s.recent), slices.Clone(s.next)
 	return clone, nil
 }
 
@@ -109,6 +115,15 @@ func (s *State) recording(program *graph.Program) (*graph.Recording, error) {
 	}
 	s.recorded[program] = r
 	return r, nil
+}
+
+// run runs a program on this state and waits for its end.
+func (s *State) run(program *graph.Program) error {
+	r, err := s.recording(program)
+	if err != nil {
+		return err
+	}
+	return r.Run()
 }
 
 func (s *State) spans() graph.Spans {

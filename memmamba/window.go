@@ -23,11 +23,7 @@ type LayerMemory struct {
 // beginWindow runs what every layer does at a window's first token.
 func (m *Model) beginWindow(s *State) error {
 	m.programs.setParams(1, s.position)
-	r, err := s.recording(m.programs.begin)
-	if err != nil {
-		return err
-	}
-	return r.Run()
+	return s.run(m.programs.begin)
 }
 
 // tellWindow calls the state's window hook when the next token is the first of a window.

@@ -63,6 +63,7 @@ func (o Options) Validate() error {
 // Sampler makes a sequence of choices. It is for one goroutine at a time.
 type Sampler struct {
 	o    Options
+	pcg  *rand.PCG
 	rng  *rand.Rand
 	list []candidate
 }
@@ -83,7 +84,22 @@ func New(o Options) (*Sampler, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	return &Sampler{o: o, rng: rand.New(rand.NewPCG(o.Seed, 0x6d6d72756e))}, nil
+	pcg := rand.NewPCG(o.Seed, 0)
+	return &Sampler{o: o, pcg: pcg, rng: rand.New(pcg)}, nil
+}
+
+// SetPosition sets where in the sequence of choices the sampler stands, so that a choice depends on the seed
+// and its position alone: a sequence that is interrupted goes on as if it had not been.
+func (s *Sampler) SetPosition(position int64) {
+	s.pcg.Seed(s.o.Seed, mix(uint64(position)))
+}
+
+// mix is the finalizer of SplitMix64: neighbouring numbers become unlike ones.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // Sample returns the id chosen from logits, one per id, which it leaves as they are. recent are
