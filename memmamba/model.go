@@ -44,7 +44,7 @@ type MemoryUse struct {
 	Weights     int64
 	State       int64 // of one sequence
 	Activations int64 // between kernels, and between host and device
-	Staging     int64 // of uploads and downloads
+	Allocated   int64 // all of the device memory that is allocated now
 }
 
 // Open loads the model in a directory: config.json and model.safetensors, or
@@ -132,7 +132,7 @@ func (m *Model) Memory() MemoryUse {
 		Weights:     m.weights.Bytes(),
 		State:       m.programs.layout.bytes,
 		Activations: m.arena.Size() + m.programs.ioBytes(),
-		Staging:     m.device.Stats().StagingBytes,
+		Allocated:   m.device.Stats().DeviceBytes,
 	}
 }
 

@@ -93,6 +93,9 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	if len(logits) == 0 {
 		s.logits = nil
 	}
+	if len(next) == 0 {
+		s.next = nil
+	}
 	return s.projectKeys()
 }
 
