@@ -1,0 +1,53 @@
+package ops
+
+import (
+	"testing"
+
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/ops/ref"
+)
+
+// transposed turns (rows, cols) into (cols, rows).
+func transposed(x []float32, rows, cols int) []float32 {
+	y := make([]float32, len(x))
+	for i := range rows {
+		for j := range cols {
+			y[j*rows+i] = x[i*cols+j]
+		}
+	}
+	return y
+}
+
+func TestConvSiLU(t *testing.T) {
+	const E = 24
+	sweep(t, func(t *testing.T, access graph.Access, T int) {
+		for _, K := range []int{2, 3, 4, 8} {
+			r := newRig(t, access, T, 1, 0, 0)
+			u, w, bias, state := r.random(T*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(E*(K-1), 1)
+			taps, _ := r.weight(F32, K, E, transposed(w, E, K))
+			s := r.value("state", K-1, E, transposed(state, E, K-1))
+			y := r.run(ConvSiLU(r.g, r.value("u", T, E, u), taps, r.vector(bias), s))
+			near(t, "y", y, ref.ConvSiLU(u, w, bias, state, T, E, K))
+			near(t, "state", r.read("state"), transposed(state, E, K-1))
+		}
+	})
+}
+
+// TestConvSplit: 64 tokens are 37 and 27.
+func TestConvSplit(t *testing.T) {
+	const E, K = 16, 4
+	for _, access := range accesses {
+		r := newRig(t, access, 64, 1, 0, 0)
+		u, w, bias, state := r.random(64*E, 1), r.random(E*K, 1), r.random(E, 1), make([]float32, E*(K-1))
+		want := ref.ConvSiLU(u, w, bias, state, 64, E, K)
+		carried, from := make([]float32, E*(K-1)), 0
+		for _, n := range []int{37, 27} {
+			r := newRig(t, access, n, 1, 0, 0)
+			taps, _ := r.weight(F32, K, E, transposed(w, E, K))
+			s := r.value("state", K-1, E, carried)
+			y := r.run(ConvSiLU(r.g, r.value("u", n, E, u[from*E:(from+n)*E]), taps, r.vector(bias), s))
+			near(t, "y", y, want[from*E:(from+n)*E])
+			carried, from = r.read("state"), from+n
+		}
+	}
+}

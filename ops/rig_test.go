@@ -1,0 +1,202 @@
+package ops
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/vk"
+)
+
+var device *vk.Device
+
+func TestMain(m *testing.M) {
+	var err error
+	if device, err = vk.Open(vk.Options{}); err != nil {
+		fmt.Fprintln(os.Stderr, "no Vulkan device for the tests:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := device.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// A rig runs a graph of one op: numbers in, numbers out, guard words behind every buffer.
+type rig struct {
+	t     testing.TB
+	g     *graph.Graph
+	slots map[string]vk.Span
+	rng   *rand.Rand
+}
+
+const guardWords, guardWord = 64, 0x7fc0dead // a NaN
+
+func newRig(t testing.TB, access graph.Access, tokens, sequences, row, position int) *rig {
+	r := &rig{t: t, g: graph.NewAccess(device, access), slots: map[string]vk.Span{}, rng: rand.New(rand.NewPCG(1, 2))}
+	words := make([]uint32, ParamsBytes/4)
+	words[0], words[1], words[2], words[4] = uint32(tokens), uint32(sequences), uint32(row), uint32(position)
+	r.words(ParamsSlot, words)
+	return r
+}
+
+func (r *rig) buffer(bytes int64) *vk.Buffer {
+	r.t.Helper()
+	b, err := device.NewBuffer(bytes, vk.DeviceLocal)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(b.Close)
+	return b
+}
+
+func (r *rig) words(name string, words []uint32) {
+	r.t.Helper()
+	b := r.buffer(4 * int64(len(words)+guardWords))
+	err := device.Upload(b.Whole(), 4, func(p []byte, at int64) error {
+		for i := 0; i < len(p); i += 4 {
+			word := uint32(guardWord)
+			if j := (int(at) + i) / 4; j < len(words) {
+				word = words[j]
+			}
+			binary.LittleEndian.PutUint32(p[i:], word)
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.slots[name] = b.Span(0, 4*int64(len(words)))
+}
+
+func bits(numbers []float32) []uint32 {
+	words := make([]uint32, len(numbers))
+	for i, v := range numbers {
+		words[i] = math.Float32bits(v)
+	}
+	return words
+}
+
+// value is a slot that holds numbers.
+func (r *rig) value(name string, rows, cols int, numbers []float32) graph.Value {
+	r.words(name, bits(numbers))
+	return r.g.Slot(name, 0, rows, cols)
+}
+
+// weight is a weight of a type, and the numbers it then holds.
+func (r *rig) weight(t Type, rows, cols int, numbers []float32) (Weight, []float32) {
+	r.t.Helper()
+	dtype := map[Type]safetensors.DType{F32: safetensors.F32, F16: safetensors.F16, BF16: safetensors.BF16}[t]
+	data, err := dtype.Narrow(nil, numbers)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	b := r.buffer(int64(len(data)))
+	if err := device.Upload(b.Whole(), 4, func(p []byte, at int64) error { copy(p, data[at:]); return nil }); err != nil {
+		r.t.Fatal(err)
+	}
+	kept := make([]float32, len(numbers))
+	if err := dtype.Widen(kept, data); err != nil {
+		r.t.Fatal(err)
+	}
+	return Weight{Type: t, Rows: rows, Cols: cols, Span: b.Whole()}, kept
+}
+
+func (r *rig) vector(numbers []float32) Weight {
+	w, _ := r.weight(F32, 1, len(numbers), numbers)
+	return w
+}
+
+// random returns numbers between -scale and scale.
+func (r *rig) random(n int, scale float64) []float32 {
+	numbers := make([]float32, n)
+	for i := range numbers {
+		numbers[i] = float32((2*r.rng.Float64() - 1) * scale)
+	}
+	return numbers
+}
+
+// run runs the graph and checks the guard words; the result of an op comes back as numbers.
+func (r *rig) run(y graph.Value) []float32 {
+	r.t.Helper()
+	if !y.Zero() {
+		r.value("result", y.Rows, y.Cols, make([]float32, y.Rows*y.Cols))
+		r.g.Copy(r.g.Slot("result", 0, y.Rows, y.Cols), y)
+	}
+	p, err := r.g.Plan()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	arena := r.buffer(max(p.Arena(), 256))
+	recording, err := p.Record(graph.Spans{Arena: arena.Whole(), Slots: r.slots})
+	if err == nil {
+		defer recording.Close()
+		err = recording.Run()
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for name := range r.slots {
+		r.read(name)
+	}
+	if y.Zero() {
+		return nil
+	}
+	return r.read("result")
+}
+
+// read returns what a slot holds, and fails when its guard words were touched.
+func (r *rig) read(name string) []float32 {
+	r.t.Helper()
+	b := r.slots[name].Buffer
+	data := make([]byte, b.Size())
+	if err := device.Download(data, b.Whole()); err != nil {
+		r.t.Fatal(err)
+	}
+	numbers := make([]float32, len(data)/4)
+	for i := range numbers {
+		numbers[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	n := len(numbers) - guardWords
+	for i, v := range numbers[n:] {
+		if math.Float32bits(v) != guardWord {
+			r.t.Fatalf("%s: guard word %d behind it was overwritten", name, i)
+		}
+	}
+	return numbers[:n]
+}
+
+// near compares with |got-want| ≤ 1e-5 + 1e-4 |want|.
+func near(t testing.TB, what string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
+	}
+	for i := range got {
+		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= 1e-5+1e-4*math.Abs(float64(want[i]))) {
+			t.Fatalf("%s: number %d is %g, want %g", what, i, got[i], want[i])
+		}
+	}
+}
+
+var (
+	accesses = []graph.Access{graph.Texel, graph.Buffer}
+	types    = []Type{F32, F16, BF16}
+	lengths  = []int{1, 2, 63, 64, 65, 257}
+)
+
+// sweep runs f for both accesses and all lengths.
+func sweep(t *testing.T, f func(t *testing.T, access graph.Access, T int)) {
+	for _, access := range accesses {
+		for _, T := range lengths {
+			t.Run(fmt.Sprintf("%s/T=%d", access, T), func(t *testing.T) { f(t, access, T) })
+		}
+	}
+}
