@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/mmrun/mmrun/graph"
@@ -49,5 +50,16 @@ func TestConvSplit(t *testing.T) {
 			near(t, "y", y, want[from*E:(from+n)*E])
 			carried, from = r.read("state"), from+n
 		}
+	}
+}
+
+func BenchmarkConvSiLU(b *testing.B) {
+	const E, K = 1536, 4
+	for _, T := range []int{1, 512} {
+		benchmark(b, fmt.Sprintf("%s/E=%d/K=%d", mode(T), E, K), T, func(r *rig) {
+			taps, _ := r.weight(F32, K, E, r.random(K*E, 1))
+			bias, state := r.vector(r.random(E, 1)), r.value("state", K-1, E, r.random((K-1)*E, 1))
+			ConvSiLU(r.g, r.value("u", T, E, r.random(T*E, 1)), taps, bias, state)
+		})
 	}
 }

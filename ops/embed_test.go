@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/mmrun/mmrun/graph"
@@ -22,4 +23,21 @@ func TestEmbed(t *testing.T) {
 			near(t, string(kind), r.run(Embed(r.g, r.g.Slot("ids", 0, T, 1), w)), ref.Embed(table, ids, d))
 		}
 	})
+}
+
+func BenchmarkEmbed(b *testing.B) {
+	const vocab, d = 8192, 768
+	for _, T := range []int{1, 512} {
+		for _, kind := range types {
+			benchmark(b, fmt.Sprintf("%s/type=%s/d=%d", mode(T), kind, d), T, func(r *rig) {
+				w, _ := r.weight(kind, vocab, d, r.random(vocab*d, 1))
+				words := make([]uint32, T)
+				for i := range words {
+					words[i] = r.rng.Uint32N(vocab)
+				}
+				r.words("ids", words)
+				Embed(r.g, r.g.Slot("ids", 0, T, 1), w)
+			})
+		}
+	}
 }

@@ -61,32 +61,10 @@ func testLinear(t *testing.T, access graph.Access, kind Type, T, K, M int) {
 func BenchmarkLinear(b *testing.B) {
 	for _, T := range []int{1, 256} {
 		for _, kind := range types {
-			b.Run(fmt.Sprintf("T=%d/type=%s/K=768/M=3072", T, kind), func(b *testing.B) {
-				r := newRig(b, graph.New(device).Access(), T, 1, 0, 0)
+			benchmark(b, fmt.Sprintf("%s/type=%s/K=768/M=3072", mode(T), kind), T, func(r *rig) {
 				w, _ := r.weight(kind, 3072, 768, r.random(3072*768, 1))
-				benchmark(b, r, Linear(r.g, "linear", r.value("x", T, 768, r.random(T*768, 1)), w, Finish{}))
+				Linear(r.g, "linear", r.value("x", T, 768, r.random(T*768, 1)), w, Finish{})
 			})
 		}
 	}
-}
-
-// benchmark replays the rig's graph and reports what it moves and computes.
-func benchmark(b *testing.B, r *rig, _ graph.Value) {
-	p, err := r.g.Plan()
-	if err != nil {
-		b.Fatal(err)
-	}
-	recording, err := p.Record(graph.Spans{Arena: r.buffer(max(p.Arena(), 256)).Whole(), Slots: r.slots})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer recording.Close()
-	for b.Loop() {
-		if err := recording.Run(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	each := b.Elapsed().Seconds() / float64(b.N)
-	b.ReportMetric(float64(p.Cost().Bytes)/each/1e9, "GB/s")
-	b.ReportMetric(float64(p.Cost().Flops)/each/1e9, "GFLOP/s")
 }

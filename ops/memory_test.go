@@ -124,3 +124,107 @@ func TestDecide(t *testing.T) {
 		}
 	}
 }
+
+// The memory of the paper's model: layers, notes of a pool, numbers of a summary; and the tokens of
+// a window, layers of a period that are its defaults here.
+const (
+	paperL, paperP, paperS = 24, 50, 64
+	paperW, paperPeriod    = 64, 4
+)
+
+func BenchmarkNote(b *testing.B) {
+	const score = 3 * paperS // behind the summary and two queries
+	for _, T := range []int{1, paperW} {
+		benchmark(b, fmt.Sprintf("%s/S=%d", mode(T), paperS), T, func(r *rig) {
+			_, pending := memoryRig(r, paperL, 1, paperW, paperS)
+			notes := r.value("notes", T, score+Pad, r.random(T*(score+Pad), 1))
+			Note(r.g, notes, score, 0.5, pending, 3)
+		})
+	}
+}
+
+// BenchmarkCommit commits a window of which every second token left a note to full pools. A commit
+// empties the window, so that each run begins with a copy of it.
+func BenchmarkCommit(b *testing.B) {
+	for _, policy := range []string{"fifo", "priority"} {
+		for _, size := range [][2]int{{paperW, paperP}, {1, paperP}, {MaxWindow, MaxPool}} {
+			W, P := size[0], size[1]
+			benchmark(b, fmt.Sprintf("%s/L=%d/W=%d/P=%d", policy, paperL, W, P), 1, func(r *rig) {
+				n, pending := memoryRig(r, paperL, P, W, paperS)
+				noted := r.random(paperL*W, 1)
+				for i, I := range noted {
+					noted[i] = max(I, 0)
+				}
+				full := r.value("window", paperL, W, noted)
+				n.Importances = r.value("importance", paperL, P, slices.Repeat([]float32{0.5}, paperL*P))
+				r.words("total", slices.Repeat([]uint32{uint32(P)}, paperL))
+				r.g.Copy(pending.Importances, full)
+				Commit(r.g, pending, n, policy == "priority")
+			})
+		}
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	const E, N = 1536, 16
+	benchmark(b, fmt.Sprintf("L=%d/E=%d/N=%d", paperL, E, N), 1, func(r *rig) {
+		w, _ := r.weight(F32, paperL, E, r.random(paperL*E, 1))
+		bias, _ := r.weight(F32, paperL, Pad, r.random(paperL*Pad, 1))
+		h := r.value("h", paperL*E*N/4, 4, r.random(paperL*E*N, 1))
+		Decide(r.g, h, E*N, 0, N, w, bias, 0.5, r.value("reads", paperL, 1, make([]float32, paperL)))
+	})
+}
+
+// fullPools fills the pools of the paper's model.
+func fullPools(r *rig) Notes {
+	n, _ := memoryRig(r, paperL, paperP, 1, paperS)
+	n.Importances = r.value("importance", paperL, paperP, slices.Repeat([]float32{0.5}, paperL*paperP))
+	var newest []uint32
+	for range paperL {
+		for _, place := range r.rng.Perm(paperP) {
+			newest = append(newest, uint32(place))
+		}
+	}
+	r.words("newest", newest)
+	return n
+}
+
+func BenchmarkGather(b *testing.B) {
+	for _, pooling := range []string{"concat", "mean", "max"} {
+		benchmark(b, fmt.Sprintf("%s/L=%d/p=%d/P=%d/S=%d", pooling, paperL, paperPeriod, paperP, paperS), 1, func(r *rig) {
+			keys := map[bool]int{true: paperPeriod * paperP, false: paperP}[pooling == "concat"]
+			const attending = paperL / paperPeriod
+			worth := r.value("worth", attending, keys, make([]float32, attending*keys))
+			CrossSources(r.g, fullPools(r), paperPeriod, pooling, worth)
+		})
+	}
+}
+
+func BenchmarkKeys(b *testing.B) {
+	for _, size := range [][2]int{{paperL, paperP}, {paperL / paperPeriod, paperPeriod * paperP}} {
+		layers, keys := size[0], size[1]
+		benchmark(b, fmt.Sprintf("layers=%d/keys=%d/S=%d", layers, keys, paperS), 1, func(r *rig) {
+			w, _ := r.weight(F32, layers*2*paperS, paperS, r.random(layers*2*paperS*paperS, 0.3))
+			s := Sources{
+				r.value("summaries", layers*keys, paperS, r.random(layers*keys*paperS, 1)),
+				r.value("worth", layers, keys, slices.Repeat([]float32{0.5}, layers*keys)),
+			}
+			Keys(r.g, s, w, r.value("kv", layers*keys, 2*paperS, make([]float32, layers*keys*2*paperS)))
+		})
+	}
+}
+
+func BenchmarkAttend(b *testing.B) {
+	for _, T := range []int{1, paperW, 512} {
+		for _, keys := range []int{paperP, paperPeriod * paperP} {
+			benchmark(b, fmt.Sprintf("%s/keys=%d/S=%d", mode(T), keys, paperS), T, func(r *rig) {
+				a := Attention{
+					KV:          r.value("kv", keys, 2*paperS, r.random(keys*2*paperS, 1)),
+					Importances: r.value("worth", 1, keys, slices.Repeat([]float32{0.5}, keys)),
+					Width:       paperS,
+				}
+				Attend(r.g, "attend", r.value("q", T, paperS, r.random(T*paperS, 1)), a)
+			})
+		}
+	}
+}

@@ -200,3 +200,39 @@ func sweep(t *testing.T, f func(t *testing.T, access graph.Access, T int)) {
 		}
 	}
 }
+
+// benchmark replays what build adds to the graph of a pass of T tokens and reports what it moves and
+// computes.
+func benchmark(b *testing.B, name string, T int, build func(r *rig)) {
+	b.Run(name, func(b *testing.B) {
+		r := newRig(b, graph.New(device).Access(), T, 1, 0, 0)
+		build(r)
+		p, err := r.g.Plan()
+		if err != nil {
+			b.Fatal(err)
+		}
+		recording, err := p.Record(graph.Spans{Arena: r.buffer(max(p.Arena(), 256)).Whole(), Slots: r.slots})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer recording.Close()
+		for b.Loop() {
+			if err := recording.Run(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		each := b.Elapsed().Seconds() / float64(b.N)
+		b.ReportMetric(float64(p.Cost().Bytes)/each/1e9, "GB/s")
+		if flops := p.Cost().Flops; flops > 0 {
+			b.ReportMetric(float64(flops)/each/1e9, "GFLOP/s")
+		}
+	})
+}
+
+// mode names a pass of T tokens in benchmarks.
+func mode(T int) string {
+	if T == 1 {
+		return "mode=decode"
+	}
+	return fmt.Sprintf("mode=prefill/T=%d", T)
+}

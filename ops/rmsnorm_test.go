@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/mmrun/mmrun/graph"
@@ -21,4 +22,14 @@ func TestRMSNorm(t *testing.T) {
 			near(t, "last", r.run(RMSNormLast(r.g, r.value("x", T, d, x), n, 1)), want[(T-1)*d:])
 		}
 	})
+}
+
+func BenchmarkRMSNorm(b *testing.B) {
+	const d = 768
+	for _, T := range []int{1, 512} {
+		benchmark(b, fmt.Sprintf("%s/d=%d", mode(T), d), T, func(r *rig) {
+			n := Norm{Weight: r.vector(r.random(d, 1)), Width: d, Eps: 1e-5}
+			RMSNorm(r.g, r.value("x", T, d, r.random(T*d, 1)), n)
+		})
+	}
 }

@@ -46,3 +46,21 @@ func TestScanLong(t *testing.T) {
 		testScan(t, access, 4096, 8, 64, max(1, ScanPieces(device.Info(), 4096, 8)))
 	}
 }
+
+func BenchmarkScan(b *testing.B) {
+	const E, N, R = 1536, 16, 48
+	for _, T := range []int{512, 4096} {
+		for _, pieces := range []int{1, 8} { // what a software device takes, and much like what a GPU does
+			benchmark(b, fmt.Sprintf("%s/E=%d/N=%d/pieces=%d", mode(T), E, N, pieces), T, func(r *rig) {
+				s, _ := selective(r, F32, E, N, R)
+				delta := r.random(T*E, 1)
+				for i, d := range delta {
+					delta[i] = d * d / 2
+				}
+				u, z := r.value("u", T, E, r.random(T*E, 1)), r.value("z", T, E, r.random(T*E, 1))
+				dbc, h := r.value("dbc", T, R+2*N, r.random(T*(R+2*N), 1)), r.value("h", E, N, r.random(E*N, 1))
+				Scan(r.g, r.value("delta", T, E, delta), dbc, u, z, s, h, pieces)
+			})
+		}
+	}
+}

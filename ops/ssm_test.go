@@ -56,3 +56,24 @@ func TestSegmentNorm(t *testing.T) {
 	}
 	near(t, "dbc", r.read("dbc"), want)
 }
+
+func BenchmarkSSM(b *testing.B) {
+	const E, N, R = 1536, 16, 48
+	for _, kind := range types {
+		benchmark(b, fmt.Sprintf("mode=decode/type=%s/E=%d/N=%d", kind, E, N), 1, func(r *rig) {
+			s, _ := selective(r, kind, E, N, R)
+			dbc, h := r.value("dbc", 1, R+2*N, r.random(R+2*N, 1)), r.value("h", E, N, r.random(E*N, 1))
+			SSM(r.g, dbc, r.value("u", 1, E, r.random(E, 1)), r.value("z", 1, E, r.random(E, 1)), s, h)
+		})
+	}
+}
+
+func BenchmarkSegmentNorm(b *testing.B) {
+	const N, R = 16, 256 // of falcon-mamba-7b
+	for _, T := range []int{1, 512} {
+		benchmark(b, fmt.Sprintf("%s/R=%d/N=%d", mode(T), R, N), T, func(r *rig) {
+			s, _ := selective(r, F32, 8, N, R)
+			SegmentNorm(r.g, r.value("dbc", T, R+2*N, r.random(T*(R+2*N), 1)), s, R, N, 1e-6)
+		})
+	}
+}
