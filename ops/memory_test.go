@@ -34,43 +34,70 @@ func poolOf(r *rig, l, P, S int) []ref.Note {
 
 // TestCommit commits window after window, importances with ties, and follows the reference's pools.
 func TestCommit(t *testing.T) {
-	const L, W, S = 3, 24, 8
 	for _, policy := range []string{"fifo", "priority"} {
 		for _, P := range []int{1, 7, 50, 256} {
-			t.Run(fmt.Sprintf("%s/P=%d", policy, P), func(t *testing.T) {
-				r := newRig(t, graph.Buffer, 1, 1, 0, 0)
-				n, pending := memoryRig(r, L, P, W, S)
-				pools, params := make([][]ref.Note, L), make([]uint32, ParamsBytes/4)
-				for window := range 14 {
-					summaries, noted := r.random(L*W*S, 1), make([]float32, L*W)
-					for l := range L {
-						var fresh []ref.Note
-						for i := range W {
-							if r.rng.IntN(3) == 0 {
-								continue
-							}
-							noted[l*W+i] = float32(1+r.rng.IntN(8)) / 8
-							at := l*W + i
-							fresh = append(fresh, ref.Note{Position: int64(window*W + i), Importance: noted[at], Summary: summaries[at*S : (at+1)*S]})
-						}
-						pools[l] = ref.Commit(pools[l], fresh, policy, P)
-					}
-					params[0], params[1], params[4] = 1, 1, uint32((window+1)*W)
-					r.words(ParamsSlot, params)
-					r.words("pending", bits(summaries))
-					r.words("noted", bits(noted))
-					r.g = graph.NewAccess(device, graph.Buffer)
-					Commit(r.g, pending, n, policy == "priority")
-					r.run(graph.Value{})
-					for l := range L {
-						if got := poolOf(r, l, P, S); !slices.EqualFunc(got, pools[l], sameNote) {
-							t.Fatalf("window %d, layer %d: pool %v, want %v", window, l, got, pools[l])
-						}
-					}
-				}
-			})
+			for _, size := range [][2]int{{1, 20}, {24, 14}, {65, 5}, {MaxWindow, 3}} {
+				W, windows := size[0], size[1]
+				t.Run(fmt.Sprintf("%s/P=%d/W=%d", policy, P, W), func(t *testing.T) { testCommit(t, policy, P, W, windows) })
+			}
 		}
 	}
+}
+
+func testCommit(t *testing.T, policy string, P, W, windows int) {
+	const L, S = 3, 8
+	r := newRig(t, graph.Buffer, 1, 1, 0, 0)
+	n, pending := memoryRig(r, L, P, W, S)
+	pools, totals, params := make([][]ref.Note, L), make([]int, L), make([]uint32, ParamsBytes/4)
+	for window := range windows {
+		summaries, noted := r.random(L*W*S, 1), make([]float32, L*W)
+		for l := range L {
+			var fresh []ref.Note
+			for i := range W {
+				if r.rng.IntN(3) == 0 {
+					continue
+				}
+				noted[l*W+i] = float32(1+r.rng.IntN(8)) / 8
+				at := l*W + i
+				fresh = append(fresh, ref.Note{Position: int64(window*W + i), Importance: noted[at], Summary: summaries[at*S : (at+1)*S]})
+			}
+			pools[l] = ref.Commit(pools[l], fresh, policy, P)
+		}
+		params[0], params[1], params[4] = 1, 1, uint32((window+1)*W)
+		r.words(ParamsSlot, params)
+		r.words("pending", bits(summaries))
+		r.words("noted", bits(noted))
+		r.g = graph.NewAccess(device, graph.Buffer)
+		Commit(r.g, pending, n, policy == "priority")
+		r.run(graph.Value{})
+		for l := range L {
+			if got := poolOf(r, l, P, S); !slices.EqualFunc(got, pools[l], sameNote) {
+				t.Fatalf("window %d, layer %d: pool %v, want %v", window, l, got, pools[l])
+			}
+			totals[l] = checkNewest(t, r, l, P, pools[l], totals[l])
+		}
+		if slices.ContainsFunc(r.read("noted"), func(I float32) bool { return I != 0 }) {
+			t.Fatalf("window %d: notes are still pending", window)
+		}
+	}
+}
+
+// checkNewest holds a layer's order by recency to its pool, and its count of notes, which it
+// returns, to what goes on counting: it decides where a note goes.
+func checkNewest(t *testing.T, r *rig, l, P int, pool []ref.Note, before int) int {
+	t.Helper()
+	newest, position := r.read("newest")[l*P:], r.read("position")[l*P:]
+	for j := range pool {
+		place := math.Float32bits(newest[j])
+		if got, want := int64(math.Float32bits(position[place])), pool[len(pool)-1-j].Position; got != want {
+			t.Fatalf("layer %d: the newest note but %d is of token %d, want %d", l, j, got, want)
+		}
+	}
+	total := int(math.Float32bits(r.read("total")[l]))
+	if total < before || total < len(pool) || len(pool) < P && total != len(pool) {
+		t.Fatalf("layer %d: %d notes committed after %d, and %d in the pool", l, total, before, len(pool))
+	}
+	return total
 }
 
 func sameNote(a, b ref.Note) bool {
@@ -103,25 +130,48 @@ func TestRecall(t *testing.T) {
 	})
 }
 
-// TestDecide compares the read decisions on either side of the threshold.
+// TestDecide compares the read decisions on either side of the threshold, for states that are padded
+// and lie among other things.
 func TestDecide(t *testing.T) {
-	const L, E, N = 6, 24, 16
+	const L = 6
 	for _, access := range accesses {
-		r := newRig(t, access, 1, 1, 0, 0)
-		h, w, bias := r.random(L*E*N, 1), r.random(L*E, 2), make([]float32, L*Pad)
-		var want []float32
-		for l := range L {
-			score := ref.ReadScore(h[l*E*N:(l+1)*E*N], w[l*E:(l+1)*E], 0, E, N)
-			want = append(want, math.Float32frombits(map[bool]uint32{true: 1}[score > 0.5]))
+		for _, E := range []int{8, 24, 64, 72, 1536} {
+			for _, N := range []int{1, 8, 13, 16, 64} {
+				for _, threshold := range []float64{0.3, 0.5, -1, 1} {
+					testDecide(t, access, L, E, N, threshold)
+				}
+			}
 		}
-		weight, _ := r.weight(F32, L, E, w)
-		zeros, _ := r.weight(F32, L, Pad, bias)
-		reads := r.value("reads", L, 1, make([]float32, L))
-		Decide(r.g, r.value("h", L*E*N/4, 4, h), E*N, 0, N, weight, zeros, 0.5, reads)
-		r.run(graph.Value{})
-		if got := r.read("reads"); !slices.Equal(got, want) {
-			t.Errorf("reads %v, want %v", got, want)
+	}
+}
+
+func testDecide(t *testing.T, access graph.Access, L, E, N int, threshold float64) {
+	t.Helper()
+	r := newRig(t, access, 1, 1, 0, 0)
+	wide, offset, behind := Padded(N), 12, 8 // numbers of a channel, and around a layer's state
+	stride := offset + E*wide + behind
+	h, w, bias := r.random(L*stride, 1), r.random(L*E, 2), r.random(L*Pad, 0.5)
+	var want []float32
+	for l := range L {
+		var state []float32
+		for e := range E {
+			row := h[l*stride+offset+e*wide:][:wide]
+			clear(row[N:])
+			state = append(state, row[:N]...)
 		}
+		score := float64(ref.ReadScore(state, w[l*E:(l+1)*E], bias[l*Pad], E, N))
+		if threshold < 1 && math.Abs(score-threshold) < 1e-4 { // no score is above 1, however it rounds
+			t.Fatalf("E=%d N=%d: the score %g of layer %d is too close to %g to compare", E, N, score, l, threshold)
+		}
+		want = append(want, math.Float32frombits(map[bool]uint32{true: 1}[score > threshold]))
+	}
+	weight, _ := r.weight(F32, L, E, w)
+	biases, _ := r.weight(F32, L, Pad, bias)
+	reads := r.value("reads", L, 1, make([]float32, L))
+	Decide(r.g, r.value("h", L*stride/4, 4, h), stride, offset, N, weight, biases, threshold, reads)
+	r.run(graph.Value{})
+	if got := r.read("reads"); !slices.Equal(got, want) {
+		t.Errorf("E=%d N=%d τ2=%g: reads %v, want %v", E, N, threshold, bits(got), bits(want))
 	}
 }
 
