@@ -8,8 +8,10 @@ import numpy as np
 import torch
 
 from data import END
+from memory import MemMamba, MemoryConfig
 from model import Config, Mamba
 
+KINDS = {"mamba": (Config, Mamba), "memmamba": (MemoryConfig, MemMamba)}
 DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I32": np.dtype("<i4")}
 
 
@@ -82,14 +84,16 @@ def tokenizer():
 
 
 def config_json(c):
+    memory = {k: v for k, v in vars(c).items() if k not in Config.__dataclass_fields__}
+    name, kind = ("MemMambaForCausalLM", "memmamba") if memory else ("MambaForCausalLM", "mamba")
     return {
-        "architectures": ["MambaForCausalLM"], "model_type": "mamba",
+        "architectures": [name], "model_type": kind,
         "vocab_size": c.vocab_size, "hidden_size": c.hidden_size, "intermediate_size": c.intermediate_size,
         "num_hidden_layers": c.num_hidden_layers, "state_size": c.state_size, "conv_kernel": c.conv_kernel,
         "expand": c.expand, "time_step_rank": c.time_step_rank, "layer_norm_epsilon": c.layer_norm_epsilon,
         "hidden_act": "silu", "use_bias": False, "use_conv_bias": True, "residual_in_fp32": True,
         "tie_word_embeddings": True, "bos_token_id": END, "eos_token_id": END, "pad_token_id": END,
-        "torch_dtype": "float16",
+        "torch_dtype": "float16", **memory,
     }
 
 
@@ -114,13 +118,14 @@ def load(folder, kernels, dtype=torch.float32):
     """The model of a Hugging Face directory that export wrote, its weights widened to dtype."""
     folder = pathlib.Path(folder)
     keys = json.loads((folder / "config.json").read_text())
-    if keys.get("model_type") != "mamba":
-        raise ValueError(f"{folder}/config.json: model_type is {keys.get('model_type')!r}, not \"mamba\"")
+    if keys.get("model_type") not in KINDS:
+        raise ValueError(f"{folder}/config.json: model_type is {keys.get('model_type')!r}, not one of {', '.join(KINDS)}")
+    config, kind = KINDS[keys["model_type"]]
     for name, want in (("tie_word_embeddings", True), ("use_bias", False), ("use_conv_bias", True)):
         if keys.get(name, want) != want:
             raise ValueError(f"{folder}/config.json: {name} is {keys[name]}, only {want} is supported")
-    fields = Config.__dataclass_fields__
-    model = Mamba(Config(**{k: v for k, v in keys.items() if k in fields}), kernels).to(dtype)
+    fields = config.__dataclass_fields__
+    model = kind(config(**{k: v for k, v in keys.items() if k in fields}), kernels).to(dtype)
     tensors = load_tensors(folder / "model.safetensors")
     got, want = ({k: tuple(x.shape) for k, x in t.items()} for t in (tensors, model.state_dict()))
     for name in sorted({*got, *want}):

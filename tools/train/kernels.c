@@ -160,9 +160,10 @@ typedef struct {
 	const float *b, *c;  // (B, T, N) strided
 	const float *A, *D;  // (E, N), (E)
 	const float *h0;     // (B, E, N)
+	const float *keep;   // (B, chunks): what the state is multiplied by when a chunk begins, or null for 1
 	float *y;            // (B, T, E)
 	float *h;            // (B, E, N): the state after the last token
-	float *saved;        // (B, chunks, E/LANES, N, LANES): the state before each chunk
+	float *saved;        // (B, chunks, E/LANES, N, LANES): the state before each chunk, before keep
 } scan_args;
 
 // to_lanes lays (E, N), times scale, out as (E/LANES, N, LANES); from_lanes goes back, unscaled.
@@ -193,7 +194,7 @@ static void scan_channels(const scan_args *s, int batch, int first, int last, in
 }
 
 int scan_forward(const scan_args *s) {
-	int E = s->E, N = s->N;
+	int E = s->E, N = s->N, chunks = (s->T + CHUNK - 1) / CHUNK;
 	vec *A = scratch(2 * (size_t)E / LANES * N);
 	if (!A) return -1;
 	vec *h = A + E / LANES * N;
@@ -204,6 +205,8 @@ int scan_forward(const scan_args *s) {
 		for (int first = 0; first < s->T; first += CHUNK, saved += E * N) {
 			int last = first + CHUNK < s->T ? first + CHUNK : s->T;
 			memcpy(saved, h, sizeof(float) * E * N);
+			if (s->keep)
+				for (int i = 0; i < E / LANES * N; i++) h[i] *= s->keep[batch * chunks + first / CHUNK];
 			for (int e = 0; e < E; e += LANES)
 				scan_channels(s, batch, first, last, e, A + e / LANES * N, h + e / LANES * N);
 		}
@@ -291,11 +294,14 @@ int scan_backward(const scan_args *s, const scan_grads *d) {
 		memset(w.g, 0, channels * sizeof(vec));
 		for (int chunk = chunks - 1; chunk >= 0; chunk--) {
 			int first = chunk * CHUNK, last = first + CHUNK < s->T ? first + CHUNK : s->T;
+			float keep = s->keep ? s->keep[batch * chunks + chunk] : 1;
 			memset(w.db, 0, 2 * tokens * sizeof(vec));
 			for (int e = 0; e < E; e += LANES) {
 				memcpy(w.h, s->saved + ((size_t)(batch * chunks + chunk) * E + e) * N, N * sizeof(vec));
+				for (int n = 0; n < N; n++) w.h[n] *= keep;
 				scan_replay(s, batch, first, last, e, w.A + e / LANES * N, &w);
 				scan_reverse(s, d, batch, first, last, e, &w);
+				for (int n = 0; n < N; n++) w.g[e / LANES * N + n] *= keep;
 			}
 			size_t at = ((size_t)batch * s->T + first) * N;
 			for (int i = 0; i < (last - first) * N; i++)
@@ -305,4 +311,40 @@ int scan_backward(const scan_args *s, const scan_grads *d) {
 	from_lanes(E, N, w.dA, d->dA);
 	free(all);
 	return 0;
+}
+
+// commit follows a layer's pool from window to window. Sequence b has notes[b] notes in its pool at
+// first, numbered from 0 in the order they came, and then tokens: token t is note `past + t`, and
+// waits to be taken if noted. importance (B, past + T), noted (B, T). At every window's start, and
+// after the last window, table (B, windows + 1, P) gets the numbers of the pool's notes, oldest
+// first, and counts (B, windows + 1) how many they are; when priority is 0 the pool is a queue.
+void commit(int B, int T, int past, int W, int P, int priority, const double *importance,
+            const unsigned char *noted, const int *notes, long *table, long *counts) {
+	int windows = (T + W - 1) / W;
+	for (int b = 0; b < B; b++, importance += past + T, noted += T) {
+		long *pool = table + (size_t)b * (windows + 1) * P;
+		int count = notes[b];
+		for (int i = 0; i < count; i++) pool[i] = i;
+		*counts++ = count;
+		for (int w = 0; w < windows; w++) {
+			memcpy(pool + P, pool, sizeof(long) * P);
+			pool += P;
+			for (int t = w * W; t < T && t < (w + 1) * W; t++) {
+				if (!noted[t]) continue;
+				int out = 0;
+				if (count < P) {
+					pool[count++] = past + t;
+					continue;
+				}
+				if (priority) {
+					for (int i = 1; i < P; i++)
+						if (importance[pool[i]] < importance[pool[out]]) out = i;
+					if (importance[past + t] <= importance[pool[out]]) continue;
+				}
+				memmove(pool + out, pool + out + 1, sizeof(long) * (P - 1 - out));
+				pool[P - 1] = past + t;
+			}
+			*counts++ = count;
+		}
+	}
 }

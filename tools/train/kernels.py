@@ -3,6 +3,7 @@ device in any precision (class Torch), and the C loops of kernels.c for float32 
 (class Native). Both have the same methods; the tests hold one against the other."""
 
 import ctypes
+import functools
 import hashlib
 import os
 import pathlib
@@ -60,26 +61,42 @@ class Torch:
         x = torch.cat([before, x], 1).transpose(1, 2)
         return F.silu(F.conv1d(x, weight, bias, groups=x.shape[1])).transpose(1, 2)
 
-    def scan(self, dt, u, z, b, c, a, d, h):
+    def scan(self, dt, u, z, b, c, a, d, h, window=0, keep=None):
         """The selective scan with D and the gate: dt, u, z (B, T, E), dt before its softplus;
         b, c (B, T, N); a (E, N) negative; d (E); h (B, E, N) the state before the first token.
-        Returns y (B, T, E) and the state after the last token, which carries no gradient."""
+        Returns y (B, T, E) and the state after the last token, which carries no gradient.
+
+        With a window, the tokens fall into windows of so many. The state is multiplied by keep
+        (B, windows) as a window begins, and a third result, without a gradient too, is the
+        mean over N of the state (B, windows, E) as every window finds it, before keep."""
         delta = F.softplus(dt, threshold=60)
         decay = torch.exp(delta[..., None] * a)
         inputs = (delta * u)[..., None] * b[:, :, None]
+        if keep is not None:
+            factor = torch.ones_like(u[..., :1])
+            factor[:, ::window, 0] = keep
+            decay = decay * factor[..., None]
         first = inputs[:, :1] + decay[:, :1] * h[:, None]
         states = LinearScan.apply(decay, torch.cat([first, inputs[:, 1:]], 1))
-        y = torch.einsum("bten,btn->bte", states, c) + d * u
-        return y * F.silu(z), states[:, -1].detach()
+        y = (torch.einsum("bten,btn->bte", states, c) + d * u) * F.silu(z)
+        states = states.detach()
+        if not window:
+            return y, states[:, -1]
+        return y, states[:, -1], torch.cat([h[:, None], states[:, window - 1:-1:window]], 1).mean(-1)
 
 
 class ScanArgs(ctypes.Structure):
     _fields_ = [(n, ctypes.c_int) for n in ("B", "T", "E", "N", "z_stride", "bc_stride")] + [
-        (n, ctypes.c_void_p) for n in ("dt", "u", "z", "b", "c", "A", "D", "h0", "y", "h", "saved")]
+        (n, ctypes.c_void_p) for n in ("dt", "u", "z", "b", "c", "A", "D", "h0", "keep", "y", "h", "saved")]
 
 
 class ScanGrads(ctypes.Structure):
     _fields_ = [(n, ctypes.c_void_p) for n in ("dy", "ddt", "du", "dz", "db", "dc", "dA", "dD")]
+
+
+@functools.lru_cache(maxsize=None)
+def library():
+    return build()
 
 
 def build(compiler=None):
@@ -169,7 +186,7 @@ class ConvSiLU(torch.autograd.Function):
 
 class Scan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, lib, dt, u, z, b, c, a, d, h):
+    def forward(ctx, lib, dt, u, z, b, c, a, d, h, keep):
         dt, u, a, h = dt.contiguous(), u.contiguous(), a.contiguous(), h.contiguous()
         (B, T, E), N = u.shape, a.shape[1]
         check("scan", dt, u, z, b, c, a, d, h)
@@ -179,27 +196,27 @@ class Scan(torch.autograd.Function):
         y, last = torch.empty_like(u), torch.empty_like(h)
         saved = torch.empty(B, -(-T // CHUNK), E, N)
         ctx.lib = lib
-        ctx.save_for_backward(dt, u, z, b, c, a, d, h, saved)
-        done(lib.scan_forward(ctypes.byref(Scan.args(dt, u, z, b, c, a, d, h, y, last, saved))))
-        ctx.mark_non_differentiable(last)
-        return y, last
+        ctx.save_for_backward(dt, u, z, b, c, a, d, h, keep, saved)
+        done(lib.scan_forward(ctypes.byref(Scan.args(dt, u, z, b, c, a, d, h, keep, y, last, saved))))
+        ctx.mark_non_differentiable(last, saved)
+        return y, last, saved
 
     @staticmethod
-    def args(dt, u, z, b, c, a, d, h, y, last, saved):
+    def args(dt, u, z, b, c, a, d, h, keep, y, last, saved):
         sizes = (*u.shape, a.shape[1], row_stride("scan", z), row_stride("scan", b))
-        return ScanArgs(*sizes, *pointers(dt, u, z, b, c, a, d, h, y, last, saved))
+        return ScanArgs(*sizes, *pointers(dt, u, z, b, c, a, d, h, keep, y, last, saved))
 
     @staticmethod
-    def backward(ctx, dy, _):
-        dt, u, z, b, c, a, d, h, saved = ctx.saved_tensors
+    def backward(ctx, dy, *_):
+        dt, u, z, b, c, a, d, h, keep, saved = ctx.saved_tensors
         dy = dy.contiguous()
         ddt, du, dz = torch.empty_like(u), torch.empty_like(u), torch.empty_like(u)
         db, dc = torch.empty(b.shape), torch.empty(c.shape)
         da, dd = torch.empty_like(a), torch.zeros_like(d)
-        args = Scan.args(dt, u, z, b, c, a, d, h, None, None, saved)
+        args = Scan.args(dt, u, z, b, c, a, d, h, keep, None, None, saved)
         grads = ScanGrads(*pointers(dy, ddt, du, dz, db, dc, da, dd))
         done(ctx.lib.scan_backward(ctypes.byref(args), ctypes.byref(grads)))
-        return None, ddt, du, dz, db, dc, da, dd, None
+        return None, ddt, du, dz, db, dc, da, dd, None, None
 
 
 def pointers(*tensors):
@@ -216,7 +233,7 @@ class Native:
     counts that are multiples of 8. No gradient flows into the states before the first token."""
 
     def __init__(self):
-        self.lib = build()
+        self.lib = library()
         self.lib.scan_forward.argtypes = [ctypes.c_void_p]
         self.lib.scan_backward.argtypes = [ctypes.c_void_p] * 2
 
@@ -226,8 +243,33 @@ class Native:
     def conv_silu(self, x, before, weight, bias):
         return ConvSiLU.apply(self.lib, x, before, weight, bias)
 
-    def scan(self, dt, u, z, b, c, a, d, h):
-        return Scan.apply(self.lib, dt, u, z, b, c, a, d, h)
+    def scan(self, dt, u, z, b, c, a, d, h, window=0, keep=None):
+        if window % CHUNK:
+            raise ValueError(f"scan: the C kernels need a window that is a multiple of {CHUNK}, not {window}")
+        chunks = window // CHUNK
+        if keep is not None:  # per chunk, 1 inside of a window
+            factor = torch.ones(len(u), -(-u.shape[1] // CHUNK))
+            factor[:, ::chunks] = keep
+            keep = factor
+        y, last, saved = Scan.apply(self.lib, dt, u, z, b, c, a, d, h, keep)
+        if not window:
+            return y, last
+        (B, _, E), N = u.shape, a.shape[1]
+        return y, last, saved[:, ::chunks].view(B, -1, E // LANES, N, LANES).mean(-2).flatten(2)
+
+
+def commit(importance, noted, counts, window, size, priority):
+    """Follows a pool of at most size notes from window to window, on the CPU whatever the device:
+    it is all comparisons, one note after the other. importance (B, past + T) of the notes in the
+    pool at first, of which sequence b has counts[b], and of the tokens; noted (B, T) tells which
+    tokens leave a note. Returns the places in importance of the pool's notes, oldest first, as
+    every window finds it and after the last (B, windows + 1, size), and their counts."""
+    (B, T), device = noted.shape, noted.device
+    given = [x.detach().cpu().contiguous() for x in (importance.double(), noted.to(torch.uint8), counts.int())]
+    windows = -(-T // window) + 1
+    table, found = torch.zeros(B, windows, size, dtype=torch.long), torch.empty(B, windows, dtype=torch.long)
+    library().commit(B, T, importance.shape[1] - T, window, size, int(priority), *pointers(*given, table, found))
+    return table.to(device), found.to(device)
 
 
 def keep_freed_memory():

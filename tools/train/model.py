@@ -64,14 +64,16 @@ class Mixer(nn.Module):
             self.dt_proj.bias.copy_(dt + torch.log(-torch.expm1(-dt)))  # the inverse of softplus
             self.out_proj.weight /= math.sqrt(c.num_hidden_layers)
 
-    def forward(self, x, state, kernels):
+    def forward(self, x, state, kernels, window=0, keep=None):
+        """The output, the state after the last token and, with a window, what kernels.scan says
+        of the state as every window finds it."""
         before, h = state
         u, z = (F.linear(x, w) for w in self.in_proj.weight.chunk(2))  # two: no copies of slices
         after = torch.cat([before, u[:, -before.shape[1]:]], 1)[:, -before.shape[1]:].detach()
         u = kernels.conv_silu(u, before, self.conv1d.weight, self.conv1d.bias)
         dt, b, c = self.x_proj(u).split(self.sizes, -1)
-        y, h = kernels.scan(self.dt_proj(dt), u, z, b, c, -torch.exp(self.A_log), self.D, h)
-        return self.out_proj(y), (after, h)
+        y, h, *mean = kernels.scan(self.dt_proj(dt), u, z, b, c, -torch.exp(self.A_log), self.D, h, window, keep)
+        return self.out_proj(y), (after, h), *mean
 
 
 class Block(nn.Module):

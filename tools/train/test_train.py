@@ -36,12 +36,16 @@ class Loop(kernels.Torch):
         rows = [bias + sum(x[:, t + k] * weight[:, 0, k] for k in range(taps)) for t in range(x.shape[1] - taps + 1)]
         return F.silu(torch.stack(rows, 1))
 
-    def scan(self, dt, u, z, b, c, a, d, h):
-        delta, rows = torch.log1p(torch.exp(dt)), []
+    def scan(self, dt, u, z, b, c, a, d, h, window=0, keep=None):
+        delta, rows, means = torch.log1p(torch.exp(dt)), [], []
         for t in range(u.shape[1]):
+            if window and t % window == 0:
+                means.append(h.mean(-1))
+                h = h if keep is None else h * keep[:, t // window, None, None]
             h = torch.exp(delta[:, t, :, None] * a) * h + (delta * u)[:, t, :, None] * b[:, t, None]
             rows.append((h * c[:, t, None]).sum(-1) + d * u[:, t])
-        return torch.stack(rows, 1) * z * torch.sigmoid(z), h.detach()
+        means = [torch.stack(means, 1).detach()] if window else []
+        return torch.stack(rows, 1) * z * torch.sigmoid(z), h.detach(), *means
 
 
 def tiny(kind, seed=0, **sizes):
