@@ -27,11 +27,32 @@ func TestConvSiLU(t *testing.T) {
 			u, w, bias, state := r.random(T*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(E*(K-1), 1)
 			taps, _ := r.weight(F32, K, E, transposed(w, E, K))
 			s := r.value("state", K-1, E, transposed(state, E, K-1))
-			y := r.run(ConvSiLU(r.g, r.value("u", T, E, u), taps, r.vector(bias), s))
+			y := r.run(ConvSiLU(r.g, r.input(K%2 == 0, "u", T, E, u), taps, r.vector(bias), s))
 			near(t, "y", y, ref.ConvSiLU(u, w, bias, state, T, E, K))
 			near(t, "state", r.read("state"), transposed(state, E, K-1))
 		}
 	})
+}
+
+// TestConvSequences: one token of several sequences changes their rows of the state and no other.
+func TestConvSequences(t *testing.T) {
+	const E, K, B, rows, first = 24, 4, 3, 6, 2
+	for _, access := range accesses {
+		r := newRig(t, access, 1, B, first, 0)
+		u, w, bias, states := r.random(B*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(rows*(K-1)*E, 1)
+		taps, _ := r.weight(F32, K, E, transposed(w, E, K))
+		s := r.value("state", rows*(K-1), E, states)
+		y := r.run(ConvSiLU(r.g, r.value("u", B, E, u), taps, r.vector(bias), s))
+		var want []float32
+		for b := range B {
+			own := states[(first+b)*(K-1)*E:][:(K-1)*E]
+			state := transposed(own, K-1, E)
+			want = append(want, ref.ConvSiLU(u[b*E:(b+1)*E], w, bias, state, 1, E, K)...)
+			copy(own, transposed(state, E, K-1))
+		}
+		near(t, "y", y, want)
+		near(t, "state", r.read("state"), states)
+	}
 }
 
 // TestConvSplit: 64 tokens are 37 and 27.

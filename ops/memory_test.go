@@ -110,6 +110,9 @@ func TestRecall(t *testing.T) {
 	sweep(t, func(t *testing.T, access graph.Access, T int) {
 		for _, shape := range [][2]int{{1, 8}, {50, 64}, {200, 16}, {256, 256}} {
 			P, S := shape[0], shape[1]
+			if S == MaxSummary && T > 65 {
+				continue // the reference takes seconds, and more tokens are only more workgroups
+			}
 			r := newRig(t, access, T, 1, 0, 0)
 			x, k, v := r.random(T*S, 1), r.random(S*S, 0.3), r.random(S*S, 0.3)
 			summaries, worth := r.random(P*S, 1), r.random(P, 1)

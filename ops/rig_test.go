@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/mmrun/mmrun/graph"
@@ -88,6 +89,26 @@ func bits(numbers []float32) []uint32 {
 func (r *rig) value(name string, rows, cols int, numbers []float32) graph.Value {
 	r.words(name, bits(numbers))
 	return r.g.Slot(name, 0, rows, cols)
+}
+
+// view is a slot that holds numbers in its middle columns, and what no kernel may read on both sides.
+func (r *rig) view(name string, rows, cols int, numbers []float32) graph.Value {
+	const margin = 8
+	width := cols + 2*margin
+	words := slices.Repeat([]uint32{guardWord}, rows*width)
+	for i := range rows {
+		copy(words[i*width+margin:], bits(numbers[i*cols:(i+1)*cols]))
+	}
+	r.words(name, words)
+	return r.g.Columns(r.g.Slot(name, 0, rows, width), margin, margin+cols)
+}
+
+// input is a view when asked for, a value otherwise.
+func (r *rig) input(view bool, name string, rows, cols int, numbers []float32) graph.Value {
+	if view {
+		return r.view(name, rows, cols, numbers)
+	}
+	return r.value(name, rows, cols, numbers)
 }
 
 // weight is a weight of a type, and the numbers it then holds.

@@ -24,6 +24,23 @@ func TestRMSNorm(t *testing.T) {
 	})
 }
 
+// TestRMSNormLast finds the rows of the last tokens where sequences have one each, and one has fewer
+// than the program is for.
+func TestRMSNormLast(t *testing.T) {
+	const d, rows = 24, 8
+	for _, access := range accesses {
+		for _, size := range [][2]int{{1, 5}, {1, 8}, {5, 1}} {
+			tokens, sequences := size[0], size[1]
+			r := newRig(t, access, tokens, sequences, 0, 0)
+			x, w := r.random(rows*d, 2), r.random(d, 1)
+			n := Norm{Weight: r.vector(w), Width: d, Eps: 1e-5}
+			got := r.run(RMSNormLast(r.g, r.value("x", rows, d, x), n, sequences))
+			want := ref.RMSNorm(x, w, 1e-5, rows, d)[(tokens-1)*d:][:sequences*d]
+			near(t, fmt.Sprintf("%d tokens of %d sequences", tokens, sequences), got, want)
+		}
+	}
+}
+
 func BenchmarkRMSNorm(b *testing.B) {
 	const d = 768
 	for _, T := range []int{1, 512} {

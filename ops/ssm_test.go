@@ -24,37 +24,57 @@ func selective(r *rig, kind Type, E, N, R int) (Selective, ref.SSMWeights) {
 func TestSSM(t *testing.T) {
 	for _, access := range accesses {
 		for _, kind := range types {
-			for _, shape := range [][3]int{{8, 8, 8}, {24, 16, 8}, {72, 64, 48}} {
-				E, N, R := shape[0], shape[1], shape[2]
-				t.Run(fmt.Sprintf("%s/%s/E=%d/N=%d/R=%d", access, kind, E, N, R), func(t *testing.T) {
-					r := newRig(t, access, 1, 1, 1, 0) // the second row of the state
-					s, w := selective(r, kind, E, N, R)
-					dbc, u, z, h := r.random(R+2*N, 1), r.random(E, 1), r.random(E, 2), r.random(2*E*N, 1)
-					first := append([]float32(nil), h[:E*N]...)
-					state := r.value("h", 2*E, N, h)
-					y := r.run(SSM(r.g, r.value("dbc", 1, R+2*N, dbc), r.value("u", 1, E, u), r.value("z", 1, E, z), s, state))
-					near(t, "y", y, ref.SSM(w, dbc, u, z, h[E*N:], 1, E, N, R))
-					near(t, "state", r.read("h"), append(first, h[E*N:]...))
-				})
+			for _, B := range []int{1, 3} {
+				for _, shape := range [][3]int{{8, 8, 8}, {24, 16, 8}, {72, 64, 48}} {
+					E, N, R := shape[0], shape[1], shape[2]
+					t.Run(fmt.Sprintf("%s/%s/B=%d/E=%d/N=%d/R=%d", access, kind, B, E, N, R), func(t *testing.T) {
+						testSSM(t, access, kind, B, E, N, R)
+					})
+				}
 			}
 		}
 	}
 }
 
-func TestSegmentNorm(t *testing.T) {
-	const T, R, N = 5, 8, 16
-	r := newRig(t, graph.Buffer, T, 1, 0, 0)
-	dbc := r.random(T*(R+2*N), 1)
-	s, _ := selective(r, F32, 8, N, R)
-	SegmentNorm(r.g, r.value("dbc", T, R+2*N, dbc), s, R, N, 1e-6)
-	r.run(graph.Value{})
+// testSSM advances B sequences, whose states lie among others, by a token.
+func testSSM(t *testing.T, access graph.Access, kind Type, B, E, N, R int) {
+	const first = 2
+	r := newRig(t, access, 1, B, first, 0)
+	s, w := selective(r, kind, E, N, R)
+	dbc, u, z, h := r.random(B*(R+2*N), 1), r.random(B*E, 1), r.random(B*E, 2), r.random((first+B+1)*E*N, 1)
+	state := r.value("h", (first+B+1)*E, N, h)
+	y := r.run(SSM(r.g, r.value("dbc", B, R+2*N, dbc), r.value("u", B, E, u), r.input(B > 1, "z", B, E, z), s, state))
 	var want []float32
-	for t := range T {
-		row := dbc[t*(R+2*N):]
-		want = append(want, ref.RMSNorm(row[:R], nil, 1e-6, 1, R)...)
-		want = append(want, ref.RMSNorm(row[R:R+2*N], nil, 1e-6, 2, N)...)
+	for b := range B {
+		own := h[(first+b)*E*N:][:E*N]
+		want = append(want, ref.SSM(w, dbc[b*(R+2*N):], u[b*E:], z[b*E:(b+1)*E], own, 1, E, N, R)...)
 	}
-	near(t, "dbc", r.read("dbc"), want)
+	near(t, "y", y, want)
+	near(t, "state", r.read("h"), h)
+}
+
+func TestSegmentNorm(t *testing.T) {
+	sweep(t, func(t *testing.T, _ graph.Access, T int) {
+		for _, shape := range [][2]int{{8, 16}, {3, 5}, {48, 64}, {256, 16}} {
+			R, N := shape[0], shape[1]
+			high, wide := Padded(R), Padded(N)
+			r := newRig(t, graph.Buffer, T, 1, 0, 0)
+			dbc, want := r.random(T*(high+2*wide), 1), []float32(nil)
+			for i := range T {
+				row := dbc[i*(high+2*wide):]
+				for _, segment := range [][3]int{{0, R, high}, {high, N, wide}, {high + wide, N, wide}} {
+					part := row[segment[0]:][:segment[2]]
+					clear(part[segment[1]:])
+					want = append(want, ref.RMSNorm(part[:segment[1]], nil, 1e-6, 1, segment[1])...)
+					want = append(want, part[segment[1]:]...)
+				}
+			}
+			s, _ := selective(r, F32, 8, wide, high)
+			SegmentNorm(r.g, r.value("dbc", T, high+2*wide, dbc), s, R, N, 1e-6)
+			r.run(graph.Value{})
+			near(t, fmt.Sprintf("R=%d N=%d", R, N), r.read("dbc"), want)
+		}
+	})
 }
 
 func BenchmarkSSM(b *testing.B) {
