@@ -61,8 +61,8 @@ type Commands struct {
 	stamps     int
 	dispatches int
 
-	checked uint64      // Device.freed when the buffers were last found open; guarded by Device.mu
-	last    *submission // the latest; guarded by Device.mu
+	checked uint64 // Device.freed when the buffers were last found open; guarded by Device.mu
+	last    ticket // the latest; guarded by Device.mu
 }
 
 // viewKey tells buffer views of one list apart.

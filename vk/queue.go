@@ -8,18 +8,21 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	vulkan "github.com/goki/vulkan"
 )
 
-// queue tracks what was submitted. Fences are recycled.
+// queue tracks what was submitted. Fences and submissions are recycled, so that a token's step takes
+// nothing from Go's heap.
 //
 // Locks nest in this order: Device.mu, submission.mu, queue.fences.
 type queue struct {
-	inflight []*submission // oldest first; guarded by Device.mu
+	inflight []*submission       // oldest first; guarded by Device.mu, as are the next two
+	spare    []*submission       // ended well
+	list     []C.VkCommandBuffer // reused
 
 	fences struct {
 		sync.Mutex
@@ -27,33 +30,55 @@ type queue struct {
 	}
 }
 
-// submission is one vkQueueSubmit.
+// submission is one vkQueueSubmit, and after it has ended well another one.
 type submission struct {
 	done  atomic.Bool
-	mu    sync.Mutex // held while waiting
+	mu    sync.Mutex // held while waiting; guards turn
+	turn  uint64     // how many it was before
 	fence vulkan.Fence
 	err   error // set before done
 }
 
+// ticket is one turn of a submission. The zero ticket is of none.
+type ticket struct {
+	s    *submission
+	turn uint64
+}
+
 // submit sends command buffers to the queue. The caller holds d.mu.
-func (q *queue) submit(d *Device, cbs []vulkan.CommandBuffer) (*submission, error) {
+func (q *queue) submit(d *Device, cbs ...vulkan.CommandBuffer) (ticket, error) {
+	q.list = q.list[:0]
+	for _, cb := range cbs {
+		q.list = append(q.list, cast[C.VkCommandBuffer](cb))
+	}
+	return q.submitList(d)
+}
+
+// submitList sends what is in q.list. The caller holds d.mu.
+func (q *queue) submitList(d *Device) (ticket, error) {
 	q.poll(d)
 	fence, err := q.newFence(d)
 	if err != nil {
-		return nil, err
+		return ticket{}, err
 	}
-	list := make([]C.VkCommandBuffer, len(cbs))
-	for i, cb := range cbs {
-		list[i] = cast[C.VkCommandBuffer](cb)
-	}
-	r := C.mmr_submit(d.table, &list[0], C.uint32_t(len(list)), cast[C.VkFence](fence))
+	r := C.mmr_submit(d.table, unsafe.SliceData(q.list), C.uint32_t(len(q.list)), cast[C.VkFence](fence))
 	if err := failed("vkQueueSubmit", int32(r)); err != nil {
 		q.recycle(fence, errors.Is(err, ErrDeviceLost))
-		return nil, err
+		return ticket{}, err
 	}
-	s := &submission{fence: fence}
+	var s *submission
+	if n := len(q.spare); n > 0 {
+		s, q.spare = q.spare[n-1], q.spare[:n-1]
+	} else {
+		s = &submission{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn++
+	s.fence = fence
+	s.done.Store(false)
 	q.inflight = append(q.inflight, s)
-	return s, nil
+	return ticket{s, s.turn}, nil
 }
 
 // newFence returns an unsignalled fence.
@@ -62,7 +87,7 @@ func (q *queue) newFence(d *Device) (vulkan.Fence, error) {
 	defer q.fences.Unlock()
 	if n := len(q.fences.free); n > 0 {
 		f := q.fences.free[n-1]
-		if err := failed("vkResetFences", vulkan.ResetFences(d.handle, 1, []vulkan.Fence{f})); err != nil {
+		if err := failed("vkResetFences", int32(C.mmr_reset(d.table, cast[C.VkFence](f)))); err != nil {
 			return nil, err
 		}
 		q.fences.free = q.fences.free[:n-1]
@@ -104,6 +129,9 @@ func (q *queue) poll(d *Device) {
 		if !s.done.Load() {
 			break
 		}
+		if s.err == nil {
+			q.spare = append(q.spare, s)
+		}
 		n++
 	}
 	q.inflight = append(q.inflight[:0], q.inflight[n:]...)
@@ -119,26 +147,39 @@ func (s *submission) finish(d *Device, err error) {
 	s.done.Store(true)
 }
 
-// wait blocks until the submission has finished; a nil submission has.
-func (s *submission) wait(d *Device) error {
+// wait blocks until the submission has finished; that of the zero ticket has.
+func (t ticket) wait(d *Device) error {
+	s := t.s
 	if s == nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.done.Load() {
-		return s.err
+	if s.turn != t.turn {
+		return nil // only what ended well is used again
 	}
-	r := vulkan.WaitForFences(d.handle, 1, []vulkan.Fence{s.fence}, vulkan.True, math.MaxUint64)
-	s.finish(d, failed("vkWaitForFences", r))
+	if !s.done.Load() {
+		s.finish(d, failed("vkWaitForFences", int32(C.mmr_wait(d.table, cast[C.VkFence](s.fence)))))
+	}
 	return s.err
+}
+
+// done reports whether the submission has been found to have finished; that of the zero ticket never is.
+func (t ticket) done() bool {
+	if t.s == nil {
+		return false
+	}
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	return t.s.turn != t.turn || t.s.done.Load()
 }
 
 // drain waits for everything submitted so far. The caller holds d.mu.
 func (q *queue) drain(d *Device) error {
 	var err error
 	if n := len(q.inflight); n > 0 { // a fence also covers what was submitted before it
-		err = q.inflight[n-1].wait(d)
+		s := q.inflight[n-1] // its turn changes only after it has left the list
+		err = ticket{s, s.turn}.wait(d)
 	}
 	q.poll(d)
 	return err
@@ -164,7 +205,7 @@ func (q *queue) destroy(d *Device) {
 // Pending is a submission under way.
 type Pending struct {
 	d *Device
-	s *submission
+	ticket
 }
 
 // Submit sends ended command lists to the device, in order, and does not wait. Several submissions
@@ -178,24 +219,24 @@ func (d *Device) Submit(cs ...*Commands) (Pending, error) {
 	if len(cs) == 0 {
 		return Pending{}, fmt.Errorf("submit: no command lists")
 	}
-	cbs := make([]vulkan.CommandBuffer, len(cs))
+	if err := d.flushFills(); err != nil {
+		return Pending{}, err
+	}
+	d.queue.list = d.queue.list[:0]
 	for i, c := range cs {
 		if err := c.ready(d); err != nil {
 			return Pending{}, fmt.Errorf("submit: command list %d: %w", i, err)
 		}
-		cbs[i] = c.cb
+		d.queue.list = append(d.queue.list, cast[C.VkCommandBuffer](c.cb))
 	}
-	if err := d.flushFills(); err != nil {
-		return Pending{}, err
-	}
-	s, err := d.queue.submit(d, cbs)
+	last, err := d.queue.submitList(d)
 	if err != nil {
 		return Pending{}, errors.Join(err, d.said())
 	}
 	for _, c := range cs {
-		c.last = s
+		c.last = last
 	}
-	return Pending{d, s}, d.said()
+	return Pending{d, last}, d.said()
 }
 
 // Wait blocks until the submission has finished. It may be called any number of times. Errors:
@@ -204,7 +245,7 @@ func (p Pending) Wait() error {
 	if p.s == nil {
 		return fmt.Errorf("wait: nothing was submitted")
 	}
-	if err := p.s.wait(p.d); err != nil {
+	if err := p.wait(p.d); err != nil {
 		return err
 	}
 	return p.d.said()

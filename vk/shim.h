@@ -56,6 +56,8 @@ typedef struct {
 	PFN_vkCmdPushConstants push;
 	PFN_vkCmdDispatch dispatch;
 	PFN_vkQueueSubmit submit;
+	PFN_vkWaitForFences wait;
+	PFN_vkResetFences reset;
 } mmr_table;
 
 // mmr_info is what a physical device says of itself, flattened.
@@ -115,5 +117,7 @@ void mmr_barrier(const mmr_table *t, VkCommandBuffer cb, uint32_t src_stage, uin
 void mmr_copy(const mmr_table *t, VkCommandBuffer cb, VkBuffer src, uint64_t src_off, VkBuffer dst,
 	uint64_t dst_off, uint64_t size);
 VkResult mmr_submit(const mmr_table *t, const VkCommandBuffer *cbs, uint32_t n, VkFence fence);
+VkResult mmr_wait(const mmr_table *t, VkFence fence);
+VkResult mmr_reset(const mmr_table *t, VkFence fence);
 
 #endif

@@ -17,6 +17,8 @@ const char *mmr_open_table(const mmr_instance *i, VkDevice device, VkQueue queue
 	LOAD(push, vkCmdPushConstants)
 	LOAD(dispatch, vkCmdDispatch)
 	LOAD(submit, vkQueueSubmit)
+	LOAD(wait, vkWaitForFences)
+	LOAD(reset, vkResetFences)
 #undef LOAD
 	return NULL;
 }
@@ -112,3 +114,9 @@ VkResult mmr_submit(const mmr_table *t, const VkCommandBuffer *cbs, uint32_t n, 
 	VkSubmitInfo s = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = n, .pCommandBuffers = cbs};
 	return t->submit(t->queue, 1, &s, fence);
 }
+
+VkResult mmr_wait(const mmr_table *t, VkFence fence) {
+	return t->wait(t->device, 1, &fence, 1, UINT64_MAX);
+}
+
+VkResult mmr_reset(const mmr_table *t, VkFence fence) { return t->reset(t->device, 1, &fence); }

@@ -57,7 +57,7 @@ func (c *Commands) Timestamps() ([]time.Duration, error) {
 	if c.stamps == 0 {
 		return nil, nil
 	}
-	if c.last == nil || !c.last.done.Load() {
+	if !c.last.done() {
 		return nil, fmt.Errorf("timestamps: the command list was not submitted and waited for")
 	}
 	ticks := make([]uint64, c.stamps)

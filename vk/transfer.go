@@ -31,7 +31,7 @@ type transfers struct {
 type slot struct {
 	cb      vulkan.CommandBuffer
 	staging *Buffer // nil for the one that fills
-	last    *submission
+	last    ticket
 }
 
 // newSlot makes a slot, and the pool before the first. The caller holds d.mu.
@@ -116,7 +116,7 @@ func (d *Device) run(s *slot, record func(cb vulkan.CommandBuffer)) error {
 	if err := failed("vkEndCommandBuffer", vulkan.EndCommandBuffer(s.cb)); err != nil {
 		return err
 	}
-	last, err := d.queue.submit(d, []vulkan.CommandBuffer{s.cb})
+	last, err := d.queue.submit(d, s.cb)
 	if err != nil {
 		return err
 	}
