@@ -36,7 +36,7 @@ func candidates(t *rapid.T) []candidate {
 	values := rapid.SliceOfN(rapid.IntRange(0, 5), 1, 200).Draw(t, "values")
 	list := make([]candidate, len(values))
 	for i, v := range values {
-		list[i] = candidate{float64(v), int32(i)}
+		list[i] = candidate{value: float64(v), id: int32(i)}
 	}
 	return list
 }

@@ -5,10 +5,12 @@
 package sample
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // DefaultRepeatLast is the penalty's window in tokens when [Options.RepeatLast] is 0.
@@ -70,14 +72,17 @@ type Sampler struct {
 
 // candidate is a token that may be chosen.
 type candidate struct {
-	value float64 // the logit, after softmax the weight
-	id    int32
+	value     float64 // the logit, after softmax the weight
+	id        int32
+	penalized bool
 }
 
 // before is the order of choice: the higher value, of equals the lower id.
 func (a candidate) before(b candidate) bool {
 	return a.value > b.value || a.value == b.value && a.id < b.id
 }
+
+func byID(a, b candidate) int { return cmp.Compare(a.id, b.id) }
 
 // New returns a sampler at the beginning of the sequence that its seed stands for.
 func New(o Options) (*Sampler, error) {
@@ -112,10 +117,15 @@ func (s *Sampler) Sample(logits []float32, recent []int32) (int32, error) {
 	if err := s.load(logits); err != nil {
 		return 0, err
 	}
-	s.penalize(logits, recent)
+	s.penalize(recent)
+	return s.choose()
+}
+
+// choose takes one of the candidates, which are in the order of their ids.
+func (s *Sampler) choose() (int32, error) {
 	best := s.best()
 	if math.IsInf(best.value, -1) {
-		return 0, fmt.Errorf("sample: all %d logits are -Inf", len(logits))
+		return 0, fmt.Errorf("sample: all %d logits are -Inf", len(s.list))
 	}
 	if s.o.Temperature == 0 {
 		return best.id, nil
@@ -123,6 +133,7 @@ func (s *Sampler) Sample(logits []float32, recent []int32) (int32, error) {
 	list := s.list
 	if s.o.TopK > 0 {
 		list = topK(list, s.o.TopK)
+		slices.SortFunc(list, byID) // what is drawn does not depend on how they were selected
 	}
 	total := softmax(list, best.value, s.o.Temperature)
 	if 0 < s.o.TopP && s.o.TopP < 1 {
@@ -147,34 +158,58 @@ func (s *Sampler) load(logits []float32) error {
 		if !(l <= math.MaxFloat32) {
 			return fmt.Errorf("sample: the logit of token %d is %v", i, l)
 		}
-		s.list[i] = candidate{float64(l), int32(i)}
+		s.list[i] = candidate{value: float64(l), id: int32(i)}
 	}
 	return nil
 }
 
-// penalize applies the repeat penalty. It starts from the logits each time, so that a token that
-// stands in the window twice is penalized once.
-func (s *Sampler) penalize(logits []float32, recent []int32) {
-	penalty, last := s.o.RepeatPenalty, s.o.RepeatLast
-	if penalty == 0 || penalty == 1 {
-		return
-	}
+// penalizes says whether there is a repeat penalty.
+func (o Options) penalizes() bool { return o.RepeatPenalty != 0 && o.RepeatPenalty != 1 }
+
+// window is the part of the tokens so far that the penalty sees.
+func (o Options) window(recent []int32) []int32 {
+	last := o.RepeatLast
 	if last == 0 {
 		last = DefaultRepeatLast
 	}
 	if last > 0 && last < len(recent) {
 		recent = recent[len(recent)-last:]
 	}
-	for _, id := range recent {
-		if id < 0 || int(id) >= len(logits) {
+	return recent
+}
+
+// penalize applies the repeat penalty, once to a token however often it stands in the window, and
+// returns how many candidates it is applied to.
+func (s *Sampler) penalize(recent []int32) (count int) {
+	if !s.o.penalizes() {
+		return 0
+	}
+	for _, id := range s.o.window(recent) {
+		c := s.find(id)
+		if c == nil || c.penalized {
 			continue
 		}
-		if l := float64(logits[id]); l > 0 {
-			s.list[id].value = l / penalty
+		c.penalized = true
+		count++
+		if c.value > 0 {
+			c.value /= s.o.RepeatPenalty
 		} else {
-			s.list[id].value = l * penalty
+			c.value *= s.o.RepeatPenalty
 		}
 	}
+	return count
+}
+
+// find returns the candidate of an id, nil when there is none.
+func (s *Sampler) find(id int32) *candidate {
+	at := int(id)
+	if len(s.list) > 0 && int(s.list[len(s.list)-1].id) != len(s.list)-1 { // some ids are left out
+		at, _ = slices.BinarySearchFunc(s.list, candidate{id: id}, byID)
+	}
+	if at < 0 || at >= len(s.list) || s.list[at].id != id {
+		return nil
+	}
+	return &s.list[at]
 }
 
 // best returns the first candidate in the order of choice.
