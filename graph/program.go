@@ -121,14 +121,29 @@ func (h *home) resolve(s Spans) (vk.Span, error) {
 }
 
 // Submit starts the program; the Pending is done when all of it is.
-func (r *Recording) Submit() (vk.Pending, error) {
+func (r *Recording) Submit() (vk.Pending, error) { return Submit(r) }
+
+// Submit starts programs of one device, one after another, and the Pending is done when all are.
+// Those of one command buffer each go to the device in one submission.
+func Submit(rs ...*Recording) (vk.Pending, error) {
+	var lists [4]*vk.Commands
 	var last vk.Pending
-	for _, c := range r.commands {
-		pending, err := r.device.Submit(c)
-		if err != nil {
-			return last, err
+	n := 0
+	for i, r := range rs {
+		for j, c := range r.commands {
+			lists[n] = c
+			n++
+			// A long program was cut so that no submission holds the device for seconds.
+			end := i == len(rs)-1 && j == len(r.commands)-1
+			if !end && n < len(lists) && len(r.commands) == 1 {
+				continue
+			}
+			var err error
+			if last, err = r.device.Submit(lists[:n]...); err != nil {
+				return last, err
+			}
+			n = 0
 		}
-		last = pending
 	}
 	return last, nil
 }

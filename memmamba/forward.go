@@ -7,8 +7,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // Timings are how long the tokens of a state took so far.
@@ -28,35 +26,46 @@ const maxPosition = math.MaxUint32
 // Forward feeds tokens to a sequence, after one that Generate yielded last, and returns the logits
 // after the last, [vocab], valid until the state's next call. When ctx ends, the state stands after the last whole chunk.
 func (m *Model) Forward(ctx context.Context, s *State, tokens []int32) ([]float32, error) {
-	return m.forward(ctx, s, tokens, nil)
+	if err := m.forward(ctx, s, tokens, false, nil); err != nil {
+		return nil, err
+	}
+	return s.Logits()
 }
 
-func (m *Model) forward(ctx context.Context, s *State, tokens []int32, progress func(done, total int)) ([]float32, error) {
+// forward feeds tokens and leaves the last step or head under way, with the choice of the next token
+// if choose asks for it.
+func (m *Model) forward(ctx context.Context, s *State, tokens []int32, choose bool, progress func(done, total int)) error {
+	if err := m.settle(); err != nil {
+		return err
+	}
 	tokens = append(s.next, tokens...)
 	if err := m.check(s, tokens); err != nil {
-		return nil, err
+		return err
 	}
 	for done := 0; done < len(tokens); {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		n, err := m.advance(s, tokens[done:])
+		n, err := m.advance(s, tokens[done:], choose)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		done += n
 		if progress != nil {
 			progress(done, len(tokens))
 		}
 	}
-	return s.logits, nil
+	return nil
 }
 
 // ForwardAll is Forward of a sequence that Generate did not yield to, with the logits of every token:
 // each is called with the index of the first
 // token of a block and the block's logits, rows of [vocab], valid during the call.
 func (m *Model) ForwardAll(ctx context.Context, s *State, tokens []int32, each func(first int, logits []float32) error) error {
-	if s.next != nil {
+	if err := m.settle(); err != nil {
+		return err
+	}
+	if len(s.next) > 0 {
 		return errors.New("the state waits for the token that was generated last")
 	}
 	if err := m.check(s, tokens); err != nil {
@@ -100,14 +109,11 @@ func (m *Model) check(s *State, tokens []int32) error {
 	return nil
 }
 
-// advance feeds the next chunk, or the single token that is left, and leaves the logits in the state
-// when it was the last.
-func (m *Model) advance(s *State, tokens []int32) (int, error) {
+// advance feeds the next chunk, or the single token that is left, and leaves what makes the logits
+// under way when it was the last.
+func (m *Model) advance(s *State, tokens []int32, choose bool) (int, error) {
 	if len(tokens) == 1 {
-		if _, err := m.feed(s, tokens, func() error { return s.run(m.programs.step) }, 1); err != nil {
-			return 0, err
-		}
-		return 1, m.readLogits(s, 1)
+		return 1, m.step(s, tokens, choose)
 	}
 	n, err := m.feed(s, tokens, func() error { return s.run(m.programs.chunk) }, m.programs.chunkTokens)
 	if err != nil || n < len(tokens) {
@@ -116,12 +122,9 @@ func (m *Model) advance(s *State, tokens []int32) (int, error) {
 	m.programs.setParams(n, s.position)
 	r, err := m.programs.shared(m.programs.head, m.arena.Whole(), 0)
 	if err == nil {
-		err = r.Run()
+		err = m.start(s, r, choose)
 	}
-	if err != nil {
-		return n, err
-	}
-	return n, m.readLogits(s, 1)
+	return n, err
 }
 
 // feed runs a pass over as many tokens as it takes and the memory's window leaves room for.
@@ -151,7 +154,10 @@ func (m *Model) feed(s *State, tokens []int32, run func() error, limit int) (int
 
 // remember notes tokens as fed.
 func (s *State) remember(tokens []int32) {
-	s.next = nil
+	s.next = s.next[:0]
+	if s.recent == nil {
+		s.recent = make([]int32, 0, recentTokens+MaxChunk) // so that it never grows
+	}
 	s.recent = append(s.recent, tokens...)
 	if extra := len(s.recent) - recentTokens; extra > 0 {
 		s.recent = slices.Delete(s.recent, 0, extra)
@@ -174,21 +180,4 @@ func (m *Model) rows(s *State, block, n int, each func([]float32) error) error {
 	all := s.logits
 	s.logits = all[(n-1)*m.config.VocabSize:]
 	return each(all)
-}
-
-// readLogits copies n rows of logits from the device's padded rows.
-func (m *Model) readLogits(s *State, n int) error {
-	vocab, padded := m.config.VocabSize, m.weights.Head.Rows
-	data := m.programs.spans[logitsSlot+hostSide].Buffer.Mapped()
-	if cap(s.logits) < n*vocab {
-		s.logits = make([]float32, n*vocab)
-	}
-	s.logits = s.logits[:n*vocab]
-	for i := range n {
-		from := 4 * i * padded
-		if err := safetensors.F32.Widen(s.logits[i*vocab:(i+1)*vocab], data[from:from+4*vocab]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mmrun/mmrun/internal/sample"
+	"github.com/mmrun/mmrun/ops"
 )
 
 // GenerateOptions say how a text is continued.
@@ -35,42 +36,65 @@ func (m *Model) generate(ctx context.Context, s *State, prompt []int32, o Genera
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	if len(prompt) > 0 || s.next != nil || s.logits == nil {
-		if _, err := m.forward(ctx, s, prompt, o.Progress); err != nil {
+	clock := time.Now()
+	if len(prompt) > 0 || len(s.next) > 0 || s.position == 0 {
+		if err := m.forward(ctx, s, prompt, o.MaxTokens > 0, o.Progress); err != nil {
+			return err
+		}
+		if err := m.underway.wait(); err != nil {
 			return err
 		}
 	}
-	s.timings.Prompt += time.Since(start)
+	s.timings.Prompt += lap(&clock)
 	s.timings.PromptTokens += len(prompt)
 	stop := o.Stop
 	if stop == nil {
 		stop = m.config.EOS
 	}
+	room := make([]sample.Choice, ops.MaxTop)
 	for n := 0; n < o.MaxTokens; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		start = time.Now()
-		if n > 0 {
-			if _, err := m.forward(ctx, s, nil, nil); err != nil {
-				return err
-			}
-			s.timings.GeneratedTokens++
-		}
-		sampler.SetPosition(s.position)
-		token, err := sampler.Sample(s.logits, s.recent)
+		token, err := m.choose(s, sampler, room)
 		if err != nil {
 			return err
 		}
-		s.timings.Generate += time.Since(start)
+		s.timings.Generate += lap(&clock)
+		if n > 0 {
+			s.timings.GeneratedTokens++
+		}
 		if slices.Contains(stop, token) {
 			return nil
 		}
-		s.next = []int32{token}
+		s.next = append(s.next[:0], token)
+		if n+1 < o.MaxTokens {
+			if err := m.ahead(s); err != nil {
+				return err
+			}
+		}
 		if !yield(token, nil) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// ahead starts the step of the token that is about to be yielded, so that the device works while the
+// caller does. The token is the sequence's own by then, so a caller that wants no more of them has
+// lost nothing but that step. A token that may be a stop token is never fed: the state would hold it.
+func (m *Model) ahead(s *State) error {
+	if err := m.check(s, s.next); err != nil {
+		return err
+	}
+	m.underway = underway{} // its logits have served
+	return m.step(s, s.next, true)
+}
+
+// lap returns the time since clock and sets it to now.
+func lap(clock *time.Time) time.Duration {
+	now := time.Now()
+	d := now.Sub(*clock)
+	*clock = now
+	return d
 }

@@ -37,6 +37,7 @@ type Model struct {
 	arena    *vk.Buffer
 	source   fingerprint
 	states   int
+	underway underway
 }
 
 // MemoryUse is the device memory of a model, in bytes.

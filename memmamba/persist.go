@@ -43,6 +43,9 @@ func (l *stateLayout) savedBytes() int64 {
 // MarshalBinary returns the state as a file of its own, from which the sequence goes on as if it had
 // never been interrupted.
 func (s *State) MarshalBinary() ([]byte, error) {
+	if err := s.model.settle(); err != nil {
+		return nil, err
+	}
 	block, err := s.download(0, s.model.programs.layout.savedBytes())
 	if err != nil {
 		return nil, err
@@ -82,6 +85,9 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("saved state: %w", err)
 	}
+	if err := s.model.settle(); err != nil {
+		return err
+	}
 	upload := s.buffer.Span(0, h.Block)
 	if err := s.model.device.Upload(upload, 4, func(p []byte, at int64) error {
 		copy(p, block[at:])
@@ -92,9 +98,6 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	s.position, s.logits, s.recent, s.next, s.timings = h.Position, logits, recent, next, Timings{}
 	if len(logits) == 0 {
 		s.logits = nil
-	}
-	if len(next) == 0 {
-		s.next = nil
 	}
 	return s.projectKeys()
 }

@@ -13,6 +13,9 @@ type OpTime = graph.OpTime
 // Profile feeds tokens to a sequence as Forward does, one kernel at a time, and returns where the
 // device's time went. It takes longer than Forward, since kernels do not overlap.
 func (m *Model) Profile(ctx context.Context, s *State, tokens []int32) ([]OpTime, error) {
+	if err := m.settle(); err != nil {
+		return nil, err
+	}
 	tokens = append(s.next, tokens...)
 	if err := m.check(s, tokens); err != nil {
 		return nil, err
@@ -37,7 +40,7 @@ func (m *Model) Profile(ctx context.Context, s *State, tokens []int32) ([]OpTime
 			}
 		}
 	}
-	return all, m.readLogits(s, 1)
+	return all, m.fetchLogits(s)
 }
 
 // timed runs a program once with time stamps and adds its times to all.

@@ -16,10 +16,14 @@ const (
 	idsSlot      = "ids"      // of the pass's tokens
 	residualSlot = "residual" // the stream after the last layer, one row a token of the chunk
 	logitsSlot   = "logits"
+	choicesSlot  = "choices" // of the next token: ids, then their logits
 	hostSide     = ".host"
 )
 
 const rowsBlock = 64 // rows of logits computed in one go when all are asked for
+
+// chooseFrom is the vocabulary from which on choosing on the device is quicker than reading all logits.
+const chooseFrom = 1024
 
 // programs are a model's recorded graphs and the buffers through which the host talks to them.
 type programs struct {
@@ -30,6 +34,9 @@ type programs struct {
 	step  *graph.Program // one token, up to its logits
 	head  *graph.Program // logits of a chunk's last token
 	rows  *graph.Program // logits of up to rowsBlock tokens of a chunk
+
+	choose *graph.Program // the highest logits of the last token; nil when all are as quickly read
+	fetch  *graph.Program // brings all of them to the host; nil when they are there
 
 	begin   *graph.Program // what MemMamba does at a window's first token; nil for Mamba
 	project *graph.Program // the part of it that a restored state needs; nil for Mamba
@@ -85,6 +92,12 @@ func (p *programs) builds(c Config) []build {
 			build{&p.begin, 1, func(g *pass) { p.copyParams(g.Graph); g.beginWindow() }},
 			build{&p.project, 1, (*pass).projectKeys})
 	}
+	if c.VocabSize >= chooseFrom && c.VocabSize <= ops.MaxTopVocab {
+		all = append(all, build{&p.choose, 1, p.buildChoose})
+	}
+	if !p.unified() {
+		all = append(all, build{&p.fetch, 1, p.buildFetch})
+	}
 	return all
 }
 
@@ -108,6 +121,7 @@ func (p *programs) allocate(c Config, tokens int) error {
 		{idsSlot, 4 * int64(tokens), true},
 		{residualSlot, 4 * int64(tokens) * int64(d), false},
 		{logitsSlot, 4 * int64(min(tokens, rowsBlock)) * int64(vocab), true},
+		{choicesSlot, 8 * ops.MaxTop, true},
 	} {
 		if s.host {
 			if err := p.buffer(s.name+hostSide, s.bytes, vk.HostVisible); err != nil {
@@ -183,20 +197,31 @@ func (p *programs) buildHead(g *pass) {
 
 func (p *programs) buildRows(g *pass) {
 	p.copyParams(g.Graph)
-	p.logits(g, g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols), g.w.NormF)
+	p.copyOut(g.Graph, logitsSlot, p.logits(g, g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols), g.w.NormF))
 }
 
 // logits multiplies the normalized stream with the head.
-func (p *programs) logits(g *pass, r graph.Value, norm ops.Norm) {
+func (p *programs) logits(g *pass, r graph.Value, norm ops.Norm) graph.Value {
 	y := g.Slot(logitsSlot, 0, r.Rows, g.w.Head.Rows)
 	ops.LinearInto(g.Graph, "head", y, r, norm, g.w.Head, ops.Finish{})
-	p.copyOut(g.Graph, logitsSlot, y)
+	return y
+}
+
+func (p *programs) buildChoose(g *pass) {
+	p.copyParams(g.Graph)
+	top := g.Slot(choicesSlot, 0, 1, 2*ops.MaxTop)
+	ops.TopK(g.Graph, top, g.Slot(logitsSlot, 0, 1, g.w.Head.Rows), g.c.VocabSize)
+	p.copyOut(g.Graph, choicesSlot, top)
+}
+
+func (p *programs) buildFetch(g *pass) {
+	p.copyOut(g.Graph, logitsSlot, g.Slot(logitsSlot, 0, 1, g.w.Head.Rows))
 }
 
 // arena is how many bytes of arena the largest program needs.
 func (p *programs) arena() int64 {
 	var most int64
-	for _, one := range []*graph.Program{p.chunk, p.step, p.head, p.rows, p.begin, p.project} {
+	for _, one := range []*graph.Program{p.chunk, p.step, p.head, p.rows, p.begin, p.project, p.choose} {
 		if one != nil {
 			most = max(most, one.Arena())
 		}

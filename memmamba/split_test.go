@@ -55,8 +55,10 @@ func testSplit(r *rapid.T, m *Model, whole, parts *State, tokens []int32) {
 			}
 		}
 	}
-	if bad := far(parts.Logits(), whole.Logits()); bad != "" {
-		r.Fatalf("logits: %s", bad)
+	got, errGot := parts.Logits()
+	want, errWant := whole.Logits()
+	if bad := far(got, want); bad != "" || errGot != nil || errWant != nil {
+		r.Fatalf("logits: %s (%v, %v)", bad, errGot, errWant)
 	}
 	if parts.Position() != whole.Position() {
 		r.Fatalf("position %d, want %d", parts.Position(), whole.Position())

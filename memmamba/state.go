@@ -17,7 +17,7 @@ type State struct {
 	model    *Model
 	buffer   *vk.Buffer
 	position int64
-	logits   []float32 // of the last token, nil before any
+	logits   []float32 // of the last token, nil before any; see underway
 	recent   []int32   // the last tokens fed, for the repeat penalty
 	next     []int32   // a token that was generated and not fed yet, or none
 	timings  Timings
@@ -43,6 +43,9 @@ func (s *State) Close() {
 	if s.buffer == nil {
 		return
 	}
+	if s.model.underway.state == s {
+		s.model.underway = underway{} // closing the recordings waits for it
+	}
 	for _, r := range s.recorded {
 		r.Close()
 	}
@@ -51,14 +54,20 @@ func (s *State) Close() {
 	s.model.states--
 }
 
-// Position is how many tokens the sequence has.
-func (s *State) Position() int64 { return s.position }
+// Position is how many tokens the sequence has, with one that Generate yielded last.
+func (s *State) Position() int64 { return s.position + int64(len(s.next)) }
 
 // Bytes is the state's size on the device.
 func (s *State) Bytes() int64 { return s.buffer.Size() }
 
-// Logits are those after the last token, [vocab]; nil before the first.
-func (s *State) Logits() []float32 { return s.logits }
+// Logits returns those after the last token that was fed, [vocab], valid until the state's next call;
+// nil before the first. They are brought from the device only when somebody asks.
+func (s *State) Logits() ([]float32, error) {
+	if err := s.model.settle(); err != nil {
+		return nil, err
+	}
+	return s.logits, nil
+}
 
 // OnWindow has f called at every window's first token of a MemMamba sequence with which layers read
 // their own pool during it; in the first window none does.
@@ -66,6 +75,9 @@ func (s *State) OnWindow(f func(window int64, reads []bool)) { s.onWindow = f }
 
 // Reset makes the state that of an empty sequence.
 func (s *State) Reset() error {
+	if err := s.model.settle(); err != nil {
+		return err
+	}
 	s.position, s.logits, s.recent, s.next, s.timings = 0, nil, nil, nil, Timings{}
 	return s.model.device.Upload(s.buffer.Whole(), 4, func(p []byte, _ int64) error {
 		clear(p)
@@ -75,6 +87,9 @@ func (s *State) Reset() error {
 
 // Clone branches the sequence: a second state that goes on from here by itself.
 func (s *State) Clone() (*State, error) {
+	if err := s.model.settle(); err != nil {
+		return nil, err
+	}
 	clone, err := s.model.NewState()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,78 @@
+package memmamba
+
+import (
+	"context"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/mmrun/mmrun/internal/refmodel"
+	"github.com/mmrun/mmrun/internal/sample"
+)
+
+// mallocs generates n tokens and returns how many objects that took from Go's heap.
+func mallocs(t *testing.T, m *Model, s *State, o sample.Options, n int) uint64 {
+	t.Helper()
+	count := 0
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for _, err := range m.Generate(context.Background(), s, []int32{1}, GenerateOptions{MaxTokens: n, Sample: o, Stop: []int32{}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		count++
+	}
+	runtime.ReadMemStats(&after)
+	if count != n {
+		t.Fatalf("%d tokens, want %d", count, n)
+	}
+	return after.Mallocs - before.Mallocs
+}
+
+// TestTokensAllocateNothing: twice as many tokens take no more of Go's heap, whichever way they are
+// chosen and also across the memory's windows.
+func TestTokensAllocateNothing(t *testing.T) {
+	m := wordy(t)
+	for _, o := range ways {
+		s := newState(t, m)
+		mallocs(t, m, s, o, 20) // makes what is kept
+		// What the runtime does by itself now and then is not the token's: the least of a few counts.
+		few, many := mallocs(t, m, s, o, 9), mallocs(t, m, s, o, 25)
+		for range 2 {
+			few, many = min(few, mallocs(t, m, s, o, 9)), min(many, mallocs(t, m, s, o, 25))
+		}
+		if many > few {
+			t.Errorf("%+v: 9 tokens take %d objects of the heap, 25 take %d", o, few, many)
+		}
+	}
+}
+
+// TestCountsOfAToken: what a token costs is known by counting: kernels, submissions, and the bytes that
+// have to be moved, which are those of the weights and little else.
+func TestCountsOfAToken(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "model")
+	c := refmodel.Default(refmodel.Mamba)
+	c.Layers, c.Hidden, c.Vocab = 6, 64, 3000
+	if err := refmodel.WriteRandom(dir, c, refmodel.Random{Seed: 1}); err != nil {
+		t.Fatal(err)
+	}
+	m := openModel(t, dir, Options{Chunk: 16})
+	step, choose := m.programs.step, m.programs.choose
+	if n := step.Dispatches(); n > 6*c.Layers+2 {
+		t.Errorf("%d dispatches a token for %d layers, want at most six a layer and two", n, c.Layers)
+	}
+	if n := choose.Dispatches(); n > 2 {
+		t.Errorf("%d dispatches to choose a token, want at most 2", n)
+	}
+	weights, state := m.Memory().Weights, m.Memory().State
+	if bytes := step.Cost().Bytes; bytes < weights || bytes > weights+2*state+weights/10 {
+		t.Errorf("a token moves %d bytes, want little more than the %d of the weights and twice the %d of the state", bytes, weights, state)
+	}
+	// A choice reads the logits once and what it tells the host is a few of them.
+	if bytes, logits := choose.Cost().Bytes, 4*int64(c.Vocab); bytes > logits+logits/4 {
+		t.Errorf("a choice among logits of %d bytes moves %d", logits, bytes)
+	}
+	if bytes := m.programs.spans[choicesSlot+hostSide].Size; bytes > 1024 {
+		t.Errorf("the host reads %d bytes a token, want at most 1024", bytes)
+	}
+}
