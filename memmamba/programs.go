@@ -57,7 +57,7 @@ func newPrograms(m *Model, chunk int) (*programs, error) {
 		layout: newStateLayout(m.config, 1), chunkTokens: chunk, device: m.device,
 		spans: map[string]vk.Span{}, recorded: map[recordKey]*graph.Recording{},
 	}
-	err := p.allocate(m.config, max(chunk, rowsBlock))
+	err := p.allocate(m.config, p.residualRows())
 	for _, one := range p.builds(m.config) {
 		if err != nil {
 			break
@@ -108,6 +108,10 @@ func (p *programs) passTokens(c Config) int {
 	}
 	return p.chunkTokens
 }
+
+// residualRows is how many rows the residual has: whole blocks of those whose logits are computed in
+// one go.
+func (p *programs) residualRows() int { return (p.chunkTokens + rowsBlock - 1) / rowsBlock * rowsBlock }
 
 // allocate makes the buffers behind the slots.
 func (p *programs) allocate(c Config, tokens int) error {
@@ -264,7 +268,7 @@ func (p *programs) shared(program *graph.Program, arena vk.Span, block int) (*gr
 		slots[name] = span
 	}
 	residual := slots[residualSlot]
-	from := residual.Size / int64(max(p.chunkTokens, rowsBlock)) * int64(block*rowsBlock)
+	from := residual.Size / int64(p.residualRows()) * int64(block*rowsBlock)
 	slots[residualSlot] = residual.Buffer.Span(from, residual.Size-from)
 	r, err := program.Record(graph.Spans{Arena: arena, Slots: slots})
 	if err != nil {

@@ -1,0 +1,171 @@
+package memmamba
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mmrun/mmrun/internal/refmodel"
+	"github.com/mmrun/mmrun/internal/safetensors"
+)
+
+// apart is how far every hard decision of a random model stays from falling the other way in
+// float64: well above what float32 rounds its scores by.
+const apart = 1e-5
+
+// TestRandom holds the engine against models of every kind and odd shape, run in float64 by an
+// implementation of its own: logits after every token, pools, importances and reads. Then the same
+// text goes in by random pieces, through a state saved by one model and restored into another that
+// takes chunks of another length, and leaves the same memory and logits.
+func TestRandom(t *testing.T) {
+	const models = 24
+	for seed := range uint64(models) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		c, how := randomConfig(rng, seed)
+		t.Run(fmt.Sprintf("%d/%s", seed, c.ModelType), func(t *testing.T) {
+			dir, tokens := t.TempDir(), randomTokens(rng, c)
+			_, want, err := refmodel.WriteSeparated(dir, c, how, tokens, apart)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := openModel(t, dir, Options{Chunk: 1 + rng.IntN(len(tokens)+10)})
+			other := openModel(t, dir, Options{Chunk: 1 + rng.IntN(40)})
+			t.Logf("%+v %+v %+v, %d tokens by %d and %d", c, c.Memory, how, len(tokens), m.Chunk(), other.Chunk())
+			whole := newState(t, m)
+			compareRun(t, m, whole, tokens, want)
+			compareStates(t, inPieces(t, rng, m, other, tokens), whole)
+		})
+	}
+}
+
+// randomConfig draws a model. What has few choices goes through them by seed, so that all are met.
+func randomConfig(rng *rand.Rand, seed uint64) (refmodel.Config, refmodel.Random) {
+	kind := refmodel.MemMamba
+	switch seed % 9 {
+	case 7:
+		kind = refmodel.Mamba
+	case 8:
+		kind = refmodel.FalconMamba
+	}
+	c := refmodel.Default(kind)
+	c.Vocab, c.Hidden, c.Inner, c.Layers = 60+rng.IntN(100), 3+rng.IntN(40), 1+rng.IntN(70), 1+rng.IntN(6)
+	c.State, c.Kernel, c.Rank = []int{3, 8, 16, 17}[rng.IntN(4)], 2+rng.IntN(3), refmodel.Rank(1+rng.IntN(5))
+	c.Bias, c.ConvBias, c.Tied = rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0
+	if m := c.Memory; m != nil {
+		m.Summary, m.Pool = 1+rng.IntN(40), 1+rng.IntN(20)
+		m.Window = []int{1, 2, 5, 1, 16, 33, 64}[seed%7]
+		m.Period = 1 + rng.IntN(c.Layers)
+		m.NoteThreshold = []float64{0.5, 0.3, 0, 0.7, 1}[rng.IntN(5)]
+		m.StateThreshold = []float64{0, 0.5, -0.5, 1, 0.6}[seed%5]
+		m.Replacement = []string{"fifo", "priority"}[seed%2]
+		m.Pooling = []string{"concat", "mean", "max"}[seed/2%3]
+		m.Fusion = []string{"residual", "gated"}[seed/3%2]
+	}
+	how := refmodel.Random{Seed: seed, DType: []safetensors.DType{safetensors.F32, safetensors.F16, safetensors.BF16}[rng.IntN(3)]}
+	if rng.IntN(3) == 0 {
+		how.Shard = 10_000
+	}
+	return c, how
+}
+
+// randomTokens draws a text in which no token comes twice: the same token is worth the same to the
+// first layer, and equals are no hard decision.
+func randomTokens(rng *rand.Rand, c refmodel.Config) []int32 {
+	tokens := make([]int32, 20+rng.IntN(c.Vocab-20))
+	for i, id := range rng.Perm(c.Vocab)[:len(tokens)] {
+		tokens[i] = int32(id)
+	}
+	return tokens
+}
+
+// compareRun feeds the tokens to an empty sequence and compares all there is to see.
+func compareRun(t *testing.T, m *Model, s *State, tokens []int32, want refmodel.Result) {
+	t.Helper()
+	windows := 0
+	s.OnWindow(func(window int64, reads []bool) {
+		for l, read := range reads {
+			if window != int64(windows) || read != (want.Reads[window][l] == 1) {
+				t.Errorf("window %d, layer %d: reads is %v, want %v of window %d", window, l, read, want.Reads[windows], windows)
+			}
+		}
+		windows++
+	})
+	vocab := m.Config().VocabSize
+	err := m.ForwardAll(context.Background(), s, tokens, func(first int, logits []float32) error {
+		for row := 0; row < len(logits)/vocab; row++ {
+			if bad := far(logits[row*vocab:(row+1)*vocab], narrow(want.Logits[first+row])); bad != "" {
+				return fmt.Errorf("logits after token %d: %s", first+row, bad)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := s.Memory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if windows != len(want.Reads) {
+		t.Errorf("%d windows, want %d", windows, len(want.Reads))
+	}
+	for l, layer := range layers {
+		compareNotes(t, l, layer.Notes, want)
+	}
+}
+
+func compareNotes(t *testing.T, l int, notes []Note, want refmodel.Result) {
+	t.Helper()
+	if len(notes) != want.PoolCount[l] {
+		t.Fatalf("layer %d: %d notes, want %d", l, len(notes), want.PoolCount[l])
+	}
+	for i, n := range notes {
+		if n.Position != want.Positions[l][i] {
+			t.Errorf("layer %d, note %d: position %d, want %d", l, i, n.Position, want.Positions[l][i])
+		}
+		if bad := far(n.Summary, narrow(want.Pools[l][i])); bad != "" {
+			t.Errorf("layer %d, note %d: summary: %s", l, i, bad)
+		}
+		if bad := far([]float32{n.Importance}, narrow(want.Importances[l][i:i+1])); bad != "" {
+			t.Errorf("layer %d, note %d: importance: %s", l, i, bad)
+		}
+	}
+}
+
+func narrow(numbers []float64) []float32 {
+	out := make([]float32, len(numbers))
+	for i, v := range numbers {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+// inPieces feeds the tokens in random pieces, first to one model and from some token on to the
+// other, which goes on from the saved state.
+func inPieces(t *testing.T, rng *rand.Rand, m, other *Model, tokens []int32) *State {
+	t.Helper()
+	at := rng.IntN(len(tokens) + 1)
+	first, second := newState(t, m), newState(t, other)
+	feedPieces(t, rng, first, tokens[:at])
+	data, err := first.MarshalBinary()
+	if err == nil {
+		err = second.UnmarshalBinary(data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	feedPieces(t, rng, second, tokens[at:])
+	return second
+}
+
+func feedPieces(t *testing.T, rng *rand.Rand, s *State, tokens []int32) {
+	t.Helper()
+	for len(tokens) > 0 {
+		n := 1 + rng.IntN(len(tokens))
+		if _, err := s.model.Forward(context.Background(), s, tokens[:n]); err != nil {
+			t.Fatal(err)
+		}
+		tokens = tokens[n:]
+	}
+}
