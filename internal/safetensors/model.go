@@ -139,14 +139,14 @@ func parseIndex(raw []byte) (map[string]map[string]bool, error) {
 			var ignored json.RawMessage
 			return d.Decode(&ignored)
 		}
-		return readObject(d, func(tensor string) error {
+		err := readObject(d, func(tensor string) error {
 			shard, err := readString(d)
 			if err != nil {
-				return fmt.Errorf("weight_map: %s: %w", quote(tensor), err)
+				return fmt.Errorf("%s: %w", quote(tensor), err)
 			}
 			// A shard lies beside its index: anything else would let a model read other files.
 			if !fs.ValidPath(shard) || shard == "." || strings.ContainsAny(shard, `/\:`) {
-				return fmt.Errorf("weight_map: %s: %s is not a plain file name", quote(tensor), quote(shard))
+				return fmt.Errorf("%s: %s is not a plain file name", quote(tensor), quote(shard))
 			}
 			if shards[shard] == nil {
 				shards[shard] = map[string]bool{}
@@ -154,6 +154,10 @@ func parseIndex(raw []byte) (map[string]map[string]bool, error) {
 			shards[shard][tensor] = true
 			return nil
 		})
+		if err != nil {
+			return fmt.Errorf("weight_map: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

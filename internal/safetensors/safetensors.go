@@ -88,18 +88,18 @@ type File struct {
 func Open(path string) (*File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, reason(path, err)
 	}
 	if !info.Mode().IsRegular() { // before opening: a pipe would block there
 		return nil, fmt.Errorf("%s: not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, reason(path, err)
 	}
 	defer f.Close()
 	if info, err = f.Stat(); err != nil {
-		return nil, err
+		return nil, reason(path, err)
 	}
 	if info.Size() < lengthSize {
 		return nil, shortFile(path, info.Size())
@@ -117,6 +117,15 @@ func Open(path string) (*File, error) {
 	}
 	file.release = release
 	return file, nil
+}
+
+// reason is err, of a call about path, without the call's name.
+func reason(path string, err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 // Parse reads a file that is already in memory; name is what errors call it. The tensors alias

@@ -2,6 +2,8 @@ package safetensors
 
 import (
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -159,7 +161,7 @@ func TestOpenErrors(t *testing.T) {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
-	if _, err := Open(filepath.Join(dir, "absent")); !os.IsNotExist(err) {
+	if _, err := Open(filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "absent: no such file or directory") {
 		t.Errorf("absent file: got %v", err)
 	}
 	for _, c := range broken {
