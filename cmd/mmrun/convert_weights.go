@@ -19,6 +19,12 @@ func convertedTensors(model *safetensors.Model, cfg memmamba.Config, seed uint64
 	if !ok {
 		return nil, fmt.Errorf("there is no tensor %q", first)
 	}
+	if want := []int{cfg.VocabSize, cfg.HiddenSize}; !slices.Equal(embeddings.Shape, want) {
+		return nil, fmt.Errorf("tensor %q: shape %v, the config asks for %v", first, embeddings.Shape, want)
+	}
+	if err := checkLayers(model, cfg); err != nil {
+		return nil, err
+	}
 	var out []safetensors.Out
 	for _, name := range model.Names() {
 		t, _ := model.Tensor(name)
@@ -34,6 +40,24 @@ func convertedTensors(model *safetensors.Model, cfg memmamba.Config, seed uint64
 		}
 	}
 	return append(out, b.tensors...), nil
+}
+
+// checkLayers refuses a checkpoint without the tensors that every Mamba of its config has: what came
+// of it could not be opened.
+func checkLayers(model *safetensors.Model, cfg memmamba.Config) error {
+	names := []string{"backbone.norm_f.weight"}
+	for n := range cfg.NumHiddenLayers {
+		for _, part := range []string{"norm.weight", "mixer.in_proj.weight", "mixer.conv1d.weight", "mixer.x_proj.weight",
+			"mixer.dt_proj.weight", "mixer.dt_proj.bias", "mixer.A_log", "mixer.D", "mixer.out_proj.weight"} {
+			names = append(names, fmt.Sprintf("backbone.layers.%d.%s", n, part))
+		}
+	}
+	for _, name := range names {
+		if _, ok := model.Tensor(name); !ok {
+			return fmt.Errorf("there is no tensor %q", name)
+		}
+	}
+	return nil
 }
 
 // memoryBuilder collects a memory's first weights.
