@@ -189,8 +189,8 @@ class Block(nn.Module):
         self.memory = Memory(c, layer)
 
     def forward(self, r, state, below, kernels, keep=None):
-        """The residual stream after this layer, the layer's next state, its notes and, of every
-        window, whether the state asked to read (B, windows)."""
+        """The residual stream after this layer, the layer's next state, its notes and the score of
+        the state as every window finds it (B, windows)."""
         (before, h), past = state
         c, m, (B, T, d), x = self.memory.config, self.memory, r.shape, self.norm(r, kernels)
         W, seen = c.memory_window, {}
@@ -205,10 +205,11 @@ class Block(nn.Module):
             factor = Read.apply(reads, m.state_score.weight, m.state_score.bias, seen)
             fused = x + (own * factor[..., None, None]).view(B, -1, d)[:, :T]
             out, after, seen["mean"] = self.mixer(fused, (before, h), kernels, W, keep)
-            asked = m.state_score(seen["mean"]) > c.memory_state_threshold
-            if torch.equal(asked & may, reads):
-                return r + out, (after, notes.after()), notes, asked
-            reads = asked & may
+            score = m.state_score(seen["mean"])
+            asked = may & (score > c.memory_state_threshold)
+            if torch.equal(asked, reads):
+                return r + out, (after, notes.after()), notes, score
+            reads = asked
 
 
 @dataclasses.dataclass
@@ -225,7 +226,7 @@ class MemMamba(Mamba):
     def __init__(self, config, kernels):
         super().__init__(config, kernels)
         self.backbone.layers = nn.ModuleList([Block(config, i) for i in range(config.num_hidden_layers)])
-        self.trace = []
+        self.trace, self.begun = [], False
 
     def zero_state(self, batch):
         like, S = self.backbone.embeddings.weight, self.config.memory_summary_dim
@@ -236,16 +237,23 @@ class MemMamba(Mamba):
         """Logits (B, T, vocab) of the token after each of tokens (B, T), and the state after the
         last. keep (B, windows), of ones and zeros, drops Mamba's state where a window begins. A
         call that ends inside of a window is a sequence's last one. trace then holds, of every
-        layer, its Notes and its decisions to read."""
+        layer, its Notes and the scores of its state."""
         if state.position % self.config.memory_window:
             raise ValueError(f"token {state.position} lies inside of a window of {self.config.memory_window}")
         weight, r, after, self.trace = self.backbone.embeddings.weight, self.backbone.embeddings(tokens), [], []
         for layer, before in zip(self.backbone.layers, state.layers):
             below = [notes for notes, _ in self.trace[-self.config.cross_layer_period:]]
-            r, s, notes, asked = layer(r, before, below, self.kernels, keep)
-            if state.position == 0:
-                asked = asked & (torch.arange(asked.shape[1], device=asked.device) > 0)
-            self.trace.append((notes, asked))
+            r, s, *found = layer(r, before, below, self.kernels, keep)
+            self.trace.append(found)
             after.append(s)
         logits = F.linear(self.backbone.norm_f(r, self.kernels), weight)
+        self.begun = state.position > 0
         return logits, State(state.position + tokens.shape[1], after)
+
+    def asked(self):
+        """Whether the state asked to read, of every window and layer of the last call (B, windows,
+        layers): never in a sequence's first window."""
+        asked = torch.stack([score for _, score in self.trace], 2) > self.config.memory_state_threshold
+        if not self.begun:
+            asked[:, 0] = False
+        return asked

@@ -107,9 +107,9 @@ class Models(unittest.TestCase):
             with torch.no_grad():
                 logits, _ = model(torch.tensor(golden["tokens"]).long()[None], model.zero_state(1))
             np.testing.assert_allclose(logits[0].numpy(), golden["logits"], atol=2e-6, rtol=0)
-            for layer, (notes, asked) in enumerate(model.trace):
+            np.testing.assert_array_equal(model.asked()[0].numpy(), golden["reads"])
+            for layer, (notes, _) in enumerate(model.trace):
                 summaries, importance, taken = (x[0, -1] for x in notes.held())
-                np.testing.assert_array_equal(asked[0].numpy(), golden["reads"][:, layer])
                 self.assertEqual(int(taken.sum()), golden["pool_count"][layer])
                 np.testing.assert_allclose(summaries[taken].numpy(), golden[f"pool.{layer}"], atol=1e-5)
                 np.testing.assert_allclose(importance[taken].numpy(), golden[f"importance.{layer}"], atol=1e-6)
@@ -121,13 +121,13 @@ class Models(unittest.TestCase):
             model = tiny(kind)
             with torch.no_grad():
                 whole, _ = model(tokens, model.zero_state(3))
-                asked = torch.stack([asked for _, asked in model.trace])
+                asked = model.asked()
                 state, parts = model.zero_state(3), []
                 for part in tokens.split([32, 64, 32, 22], 1):
                     logits, state = model(part, state)
                     parts.append(logits)
             torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=1e-4, atol=1e-4)
-            self.assertTrue(0.1 < asked[..., 1:].float().mean() < 0.9, "some windows read, some do not")
+            self.assertTrue(0.1 < asked[:, 1:].float().mean() < 0.9, "some windows read, some do not")
             with self.assertRaisesRegex(ValueError, "token 150 lies inside of a window of 32"):
                 model(tokens[:, :1], state)
 
@@ -158,10 +158,10 @@ class Models(unittest.TestCase):
             model = tiny(kind).to(dtype)
             logits, _ = model(tokens, model.zero_state(3), keep.to(dtype))
             F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).backward()
-            found.append((logits.detach(), [asked for _, asked in model.trace],
+            found.append((logits.detach(), model.asked(),
                           {name: p.grad.double() for name, p in model.named_parameters() if p.grad is not None}))
         (logits, asked, want), (other, other_asked, got) = found
-        self.assertTrue(all(torch.equal(a, b) for a, b in zip(asked, other_asked)))
+        self.assertTrue(torch.equal(asked, other_asked))
         torch.testing.assert_close(other.double(), logits, rtol=1e-4, atol=1e-4)
         self.assertEqual(got.keys(), want.keys())
         for name, x in want.items():
@@ -175,7 +175,7 @@ class Models(unittest.TestCase):
         memory = model.backbone.layers[0].memory
         got, step = memory.state_score.bias.grad.item(), 1e-6
         score, losses = memory.state_score, []
-        held = model.trace[0][1]
+        held = model.asked()[..., 0]
         for sign in (-1, 1):
             with torch.no_grad():
                 layer = model.backbone.layers[0]
