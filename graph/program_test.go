@@ -67,6 +67,47 @@ func TestSubmitsInOrder(t *testing.T) {
 	}
 }
 
+// TestSubmitSeveral starts programs one after another in one go, more of them than fit a submission
+// and some that are cut: each sees what those before it wrote.
+func TestSubmitSeveral(t *testing.T) {
+	s := newSpans(t, 1<<12, 4*4*rows, "x")
+	program := func(kernels int, flops int64) *Recording {
+		g := New(device)
+		x, v := g.Slot("x", 0, rows, 4), g.Slot("x", 0, rows, 4)
+		for range kernels {
+			y := g.Temp(rows, 4)
+			shuffle(g, y, v)
+			g.nodes[len(g.nodes)-1].cost.Flops = flops
+			v = y
+		}
+		g.Copy(x, v)
+		return record(t, plan(t, g), s)
+	}
+	short, long := program(1, 1), program(4, burst)
+	for _, rs := range [][]*Recording{
+		{short}, {long}, {short, short}, {short, long}, {long, short},
+		{short, short, short, short, short, short, short}, {short, long, short, short, long, long, short},
+	} {
+		want := counting(4*rows, 1)
+		store(t, s.Slots["x"], want)
+		for _, r := range rs {
+			for range map[bool]int{true: 4, false: 1}[r == long] {
+				want = shuffled(want)
+			}
+		}
+		pending, err := Submit(rs...)
+		if err == nil {
+			err = pending.Wait()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := load(t, s.Slots["x"]); !slices.Equal(got, want) {
+			t.Errorf("%d programs: %v, want %v", len(rs), got, want)
+		}
+	}
+}
+
 // TestArenaInABuffer: an arena may be a part of a buffer, of which nothing else is touched.
 func TestArenaInABuffer(t *testing.T) {
 	g := New(device)
