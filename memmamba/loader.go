@@ -103,7 +103,7 @@ func (l *loader) stack(pieces []piece, cols int) ops.Weight {
 			data = data[n:]
 		}
 	}
-	return l.uploadRows(rows, ops.Padded(cols), deviceType(dtype))
+	return l.uploadPanels(rows, ops.Padded(cols), deviceType(dtype))
 }
 
 // rowsOf cuts a tensor's bytes into rows, widening it first if dtype is not its own.
@@ -131,18 +131,24 @@ func deviceType(d safetensors.DType) ops.Type {
 	return ops.F32
 }
 
-func (l *loader) uploadRows(rows [][]byte, cols int, t ops.Type) ops.Weight {
-	w := ops.Weight{Type: t, Rows: len(rows), Cols: cols}
-	stride := t.RowBytes(cols)
-	w.Span = l.allocate(stride * int64(len(rows)))
+// uploadPanels puts rows of a matrix on the device in panels; a nil row is zero.
+func (l *loader) uploadPanels(rows [][]byte, cols int, t ops.Type) ops.Weight {
+	w := ops.Weight{Type: t, Rows: len(rows), Cols: cols, Panels: true}
+	bytes := t.PanelBytes(cols)
+	w.Span = l.allocate(int64(bytes) * int64(len(rows)/ops.PanelRows))
+	return l.upload(w, bytes, func(p []byte, i int) {
+		ops.Pack(p, rows[i*ops.PanelRows:(i+1)*ops.PanelRows])
+	})
+}
+
+// upload fills a weight piece by piece: fill writes piece i of a size in bytes.
+func (l *loader) upload(w ops.Weight, size int, fill func(p []byte, i int)) ops.Weight {
 	if l.err != nil {
 		return w
 	}
-	err := l.device.Upload(w.Span, stride, func(p []byte, at int64) error {
-		for from := int64(0); from < int64(len(p)); from += stride {
-			row := p[from : from+stride]
-			n := copy(row, rows[(at+from)/stride])
-			clear(row[n:])
+	err := l.device.Upload(w.Span, int64(size), func(p []byte, at int64) error {
+		for from := 0; from < len(p); from += size {
+			fill(p[from:from+size], (int(at)+from)/size)
 		}
 		l.advance(int64(len(p)))
 		return nil
@@ -197,7 +203,8 @@ func (l *loader) upload32(numbers []float32, rows, cols int) ops.Weight {
 		l.fail(err)
 		return ops.Weight{}
 	}
-	return l.uploadRows(slices.Collect(slices.Chunk(data, 4*cols)), cols, ops.F32)
+	w := ops.Weight{Type: ops.F32, Rows: rows, Cols: cols, Span: l.allocate(int64(len(data)))}
+	return l.upload(w, 4*cols, func(p []byte, i int) { copy(p, data[i*4*cols:]) })
 }
 
 func (l *loader) advance(bytes int64) {

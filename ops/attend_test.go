@@ -27,7 +27,7 @@ func testAttend(t *testing.T, access graph.Access, T, P, index int, gate string)
 	r := newRig(t, access, T, 1, 0, 0)
 	n, pools, _ := scattered(r, layers, P, S)
 	x, w := r.random(T*3*S, 1), r.random(layers*2*S*S, 0.3)
-	weight, _ := r.weight(F32, layers*2*S, S, w)
+	weight := r.table(layers*2*S, S, w)
 	a := Attention{KV: r.value("kv", layers*P, 2*S, make([]float32, layers*P*2*S)), Importances: n.Importances, Index: index, Width: width, Layer: 1}
 	if gate != "none" {
 		r.words("reads", []uint32{1, map[string]uint32{"reads": 1}[gate], 1})

@@ -17,7 +17,7 @@ func ConvSiLU(g *graph.Graph, u graph.Value, w, bias Weight, state graph.Value) 
 	}
 	sequences := min(u.Rows, state.Rows/(K-1))
 	g.Call("conv", graph.Kernel{Shader: "conv", Spec: []uint32{uint32(K), convPiece}},
-		[]graph.Value{params(g), u, w.value(g), bias.vector(g, "conv", u.Cols, u), state, y},
+		[]graph.Value{params(g), u, w.table(g, "conv"), bias.vector(g, "conv", u.Cols, u), state, y},
 		graph.Constants(u.Cols/4, u.Stride/4, u.From/4),
 		[3]int{graph.Groups(u.Cols/4, 8), graph.Groups(u.Rows, convPiece), sequences},
 		graph.Cost{Bytes: 2 * y.Bytes(), Flops: int64(2*K+4) * y.Bytes() / 4})

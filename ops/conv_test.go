@@ -25,7 +25,7 @@ func TestConvSiLU(t *testing.T) {
 		for _, K := range []int{2, 3, 4, 8} {
 			r := newRig(t, access, T, 1, 0, 0)
 			u, w, bias, state := r.random(T*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(E*(K-1), 1)
-			taps, _ := r.weight(F32, K, E, transposed(w, E, K))
+			taps := r.table(K, E, transposed(w, E, K))
 			s := r.value("state", K-1, E, transposed(state, E, K-1))
 			y := r.run(ConvSiLU(r.g, r.input(K%2 == 0, "u", T, E, u), taps, r.vector(bias), s))
 			near(t, "y", y, ref.ConvSiLU(u, w, bias, state, T, E, K))
@@ -40,7 +40,7 @@ func TestConvSequences(t *testing.T) {
 	for _, access := range accesses {
 		r := newRig(t, access, 1, B, first, 0)
 		u, w, bias, states := r.random(B*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(rows*(K-1)*E, 1)
-		taps, _ := r.weight(F32, K, E, transposed(w, E, K))
+		taps := r.table(K, E, transposed(w, E, K))
 		s := r.value("state", rows*(K-1), E, states)
 		y := r.run(ConvSiLU(r.g, r.value("u", B, E, u), taps, r.vector(bias), s))
 		var want []float32
@@ -65,7 +65,7 @@ func TestConvSplit(t *testing.T) {
 		carried, from := make([]float32, E*(K-1)), 0
 		for _, n := range []int{37, 27} {
 			r := newRig(t, access, n, 1, 0, 0)
-			taps, _ := r.weight(F32, K, E, transposed(w, E, K))
+			taps := r.table(K, E, transposed(w, E, K))
 			s := r.value("state", K-1, E, carried)
 			y := r.run(ConvSiLU(r.g, r.value("u", n, E, u[from*E:(from+n)*E]), taps, r.vector(bias), s))
 			near(t, "y", y, want[from*E:(from+n)*E])
@@ -78,7 +78,7 @@ func BenchmarkConvSiLU(b *testing.B) {
 	const E, K = 1536, 4
 	for _, T := range []int{1, 512} {
 		benchmark(b, fmt.Sprintf("%s/E=%d/K=%d", mode(T), E, K), T, func(r *rig) {
-			taps, _ := r.weight(F32, K, E, r.random(K*E, 1))
+			taps := r.table(K, E, r.random(K*E, 1))
 			bias, state := r.vector(r.random(E, 1)), r.value("state", K-1, E, r.random((K-1)*E, 1))
 			ConvSiLU(r.g, r.value("u", T, E, r.random(T*E, 1)), taps, bias, state)
 		})

@@ -16,9 +16,9 @@ func EmbedInto(g *graph.Graph, r, ids graph.Value, table Weight) {
 		mismatch(g, "embed", r.Shape(), []int{ids.Rows, table.Cols})
 		return
 	}
-	units := table.Cols / 4 / table.Type.vectors()
+	blocks := table.Type.blocks(table.Cols)
 	g.Call("embed", graph.Kernel{Shader: "embed." + string(table.Type)},
-		[]graph.Value{params(g), ids, table.value(g), r},
-		graph.Constants(units), [3]int{graph.Groups(units, 64), ids.Rows, 1},
-		graph.Cost{Bytes: r.Bytes() + int64(r.Rows)*table.Type.RowBytes(table.Cols)})
+		[]graph.Value{params(g), ids, table.matrix(g, "embed"), r},
+		graph.Constants(r.Cols/4, blocks), [3]int{graph.Groups(blocks*blockUnits, 64), ids.Rows, 1},
+		graph.Cost{Bytes: r.Bytes() + int64(r.Rows)*int64(table.Type.RowBytes(table.Cols))})
 }

@@ -13,7 +13,7 @@ func TestEmbed(t *testing.T) {
 	sweep(t, func(t *testing.T, access graph.Access, T int) {
 		for _, kind := range types {
 			r := newRig(t, access, T, 1, 0, 0)
-			w, table := r.weight(kind, vocab, d, r.random(vocab*d, 1))
+			w, table := r.matrix(kind, vocab, d, r.random(vocab*d, 1))
 			ids, words := make([]int32, T), make([]uint32, T)
 			for i := range ids {
 				ids[i] = int32(r.rng.IntN(vocab))
@@ -30,7 +30,7 @@ func BenchmarkEmbed(b *testing.B) {
 	for _, T := range []int{1, 512} {
 		for _, kind := range types {
 			benchmark(b, fmt.Sprintf("%s/type=%s/d=%d", mode(T), kind, d), T, func(r *rig) {
-				w, _ := r.weight(kind, vocab, d, r.random(vocab*d, 1))
+				w, _ := r.matrix(kind, vocab, d, r.random(vocab*d, 1))
 				words := make([]uint32, T)
 				for i := range words {
 					words[i] = r.rng.Uint32N(vocab)

@@ -30,7 +30,7 @@ func NormLinear(g *graph.Graph, op string, x graph.Value, n Norm, w Weight, f Fi
 // LinearInto is NormLinear into a value at hand, under a name of its own in profiles; a Norm
 // without weight is none.
 func LinearInto(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
-	if x.Cols != w.Cols || y.Cols != w.Rows || y.Rows != x.Rows || !y.Packed() || w.Rows%4 != 0 || w.Cols%Pad != 0 {
+	if x.Cols != w.Cols || y.Cols != w.Rows || y.Rows != x.Rows || !y.Packed() || w.Cols%Pad != 0 {
 		mismatch(g, op, x.Shape(), []int{w.Rows, w.Cols})
 		return
 	}
@@ -67,12 +67,22 @@ func (f Finish) values(g *graph.Graph, op string, m int, stand graph.Value) (bia
 	return bias, add, gatex, gate
 }
 
+// The sizes that the shaders are written for.
 const (
-	gemvGroups = 8 // row groups in a workgroup
-	gemvRows   = 8 // rows of a group
-	tileTokens = 8 // of an invocation's tile in gemm
-	tileRows   = 8
+	gemvPanels = 4 // of an invocation
+	tileTokens = 8 // of an invocation of gemm
+	tilePanels = 8
+	tileGroup  = 8 // invocations of a workgroup along the tokens, on a GPU
 )
+
+// fetchLanes is how many invocations of a subgroup hand one another what each of them fetched; at most
+// the eight of a workgroup.
+func fetchLanes(g *graph.Graph) uint32 {
+	if g.Access() == graph.Buffer {
+		return 1
+	}
+	return min(8, g.Device().Info().Subgroup)
+}
 
 func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
@@ -81,24 +91,28 @@ func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finis
 	if n.Width > 0 {
 		scale = 1 / float64(n.Width)
 	}
-	spec := append(f.spec(), flag(!n.Weight.Zero()), gemvRows)
+	spec := append(f.spec(), fetchLanes(g), flag(!n.Weight.Zero()), gemvPanels)
 	g.Call(op, graph.Kernel{Shader: "gemv." + string(w.Type), Spec: spec},
-		[]graph.Value{x, w.value(g), bias, norm, add, gatex, gate, y},
-		graph.Constants(w.Cols/4/w.Type.vectors(), w.Rows, x.From/4, scale, n.Eps),
-		[3]int{graph.Groups(w.Rows, gemvGroups*gemvRows), 1, 1}, cost(x, w, y))
+		[]graph.Value{x, w.matrix(g, op), bias, norm, add, gatex, gate, y},
+		graph.Constants(w.Type.blocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.From/4, scale, n.Eps),
+		[3]int{graph.Groups(w.Rows, gemvPanels*PanelRows), 1, 1}, cost(x, w, y))
 }
 
 func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
-	g.Call(op, graph.Kernel{Shader: "gemm." + string(w.Type), Spec: append(f.spec(), tileTokens, tileRows)},
-		[]graph.Value{params(g), x, w.value(g), bias, add, gatex, gate, y},
-		graph.Constants(w.Cols/4/w.Type.vectors(), w.Rows, x.Stride/4, x.From/4),
-		[3]int{graph.Groups(w.Rows, 8*tileRows), graph.Groups(x.Rows, 4*tileTokens), 1}, cost(x, w, y))
+	tokens := tileTokens
+	if g.Access() == graph.Buffer {
+		tokens *= tileGroup
+	}
+	g.Call(op, graph.Kernel{Shader: "gemm." + string(w.Type), Spec: append(f.spec(), fetchLanes(g))},
+		[]graph.Value{params(g), x, w.matrix(g, op), bias, add, gatex, gate, y},
+		graph.Constants(w.Type.blocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.Stride/4, x.From/4),
+		[3]int{graph.Groups(w.Rows, tilePanels*PanelRows), graph.Groups(x.Rows, tokens), 1}, cost(x, w, y))
 }
 
 func cost(x graph.Value, w Weight, y graph.Value) graph.Cost {
 	return graph.Cost{
-		Bytes: x.Bytes() + y.Bytes() + int64(w.Rows)*w.Type.RowBytes(w.Cols),
+		Bytes: x.Bytes() + y.Bytes() + w.bytes(),
 		Flops: 2 * int64(x.Rows) * int64(w.Rows) * int64(w.Cols),
 	}
 }

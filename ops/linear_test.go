@@ -29,7 +29,7 @@ func testLinear(t *testing.T, access graph.Access, kind Type, T, K, M int) {
 	for _, finish := range finishes {
 		r := newRig(t, access, T, 1, 0, 0)
 		numbers := r.random(T*K, 1)
-		w, wide := r.weight(kind, M, K, r.random(M*K, 0.3))
+		w, wide := r.matrix(kind, M, K, r.random(M*K, 0.3))
 		bias, add, gate := r.random(M, 1), r.random(T*M, 1), r.random(2*M, 1)
 		x, f, n := r.input(finish == "none" && K == 72, "x", T, K, numbers), Finish{}, Norm{}
 		want := ref.Linear(numbers, wide, nil, T, K, M)
@@ -62,7 +62,7 @@ func BenchmarkLinear(b *testing.B) {
 	for _, T := range []int{1, 256} {
 		for _, kind := range types {
 			benchmark(b, fmt.Sprintf("%s/type=%s/K=768/M=3072", mode(T), kind), T, func(r *rig) {
-				w, _ := r.weight(kind, 3072, 768, r.random(3072*768, 1))
+				w, _ := r.matrix(kind, 3072, 768, r.random(3072*768, 1))
 				Linear(r.g, "linear", r.value("x", T, 768, r.random(T*768, 1)), w, Finish{})
 			})
 		}

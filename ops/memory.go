@@ -69,7 +69,7 @@ func Decide(g *graph.Graph, state graph.Value, stride, offset, states int, w, bi
 		mismatch(g, "decide", []int{w.Rows, w.Cols}, reads.Shape())
 		return
 	}
-	g.Call("decide", graph.Kernel{Shader: "decide"}, []graph.Value{state, w.value(g), bias.value(g), reads},
+	g.Call("decide", graph.Kernel{Shader: "decide"}, []graph.Value{state, w.table(g, "decide"), bias.table(g, "decide"), reads},
 		graph.Constants(stride/4, offset/4, E, Padded(states)/4, 1/float64(states), threshold),
 		[3]int{L, 1, 1}, graph.Cost{Bytes: 4 * int64(L) * int64(E) * int64(Padded(states))})
 }
@@ -115,7 +115,7 @@ func Keys(g *graph.Graph, s Sources, w Weight, kv graph.Value) {
 		return
 	}
 	g.Call("keys", graph.Kernel{Shader: "keys"},
-		[]graph.Value{s.Summaries, w.value(g), s.Importances, kv},
+		[]graph.Value{s.Summaries, w.table(g, "keys"), s.Importances, kv},
 		graph.Constants(keys, S/4), [3]int{graph.Groups(2*S, 8), keys, layers},
 		graph.Cost{Bytes: s.Summaries.Bytes() + kv.Bytes() + 4*int64(w.Rows)*int64(S), Flops: 4 * int64(S) * int64(S) * int64(layers*keys)})
 }

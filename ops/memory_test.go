@@ -119,7 +119,7 @@ func TestRecall(t *testing.T) {
 			for i, I := range worth {
 				worth[i] = I*I + 1e-3
 			}
-			w, _ := r.weight(F32, 2*S, S, append(slices.Clone(k), v...))
+			w := r.table(2*S, S, append(slices.Clone(k), v...))
 			kv := r.value("kv", P, 2*S, make([]float32, P*2*S))
 			importances := r.value("worth", 1, P, worth)
 			Keys(r.g, Sources{r.value("summaries", P, S, summaries), importances}, w, kv)
@@ -168,8 +168,8 @@ func testDecide(t *testing.T, access graph.Access, L, E, N int, threshold float6
 		}
 		want = append(want, math.Float32frombits(map[bool]uint32{true: 1}[score > threshold]))
 	}
-	weight, _ := r.weight(F32, L, E, w)
-	biases, _ := r.weight(F32, L, Pad, bias)
+	weight := r.table(L, E, w)
+	biases := r.table(L, Pad, bias)
 	reads := r.value("reads", L, 1, make([]float32, L))
 	Decide(r.g, r.value("h", L*stride/4, 4, h), stride, offset, N, weight, biases, threshold, reads)
 	r.run(graph.Value{})
@@ -221,8 +221,8 @@ func BenchmarkCommit(b *testing.B) {
 func BenchmarkDecide(b *testing.B) {
 	const E, N = 1536, 16
 	benchmark(b, fmt.Sprintf("L=%d/E=%d/N=%d", paperL, E, N), 1, func(r *rig) {
-		w, _ := r.weight(F32, paperL, E, r.random(paperL*E, 1))
-		bias, _ := r.weight(F32, paperL, Pad, r.random(paperL*Pad, 1))
+		w := r.table(paperL, E, r.random(paperL*E, 1))
+		bias := r.table(paperL, Pad, r.random(paperL*Pad, 1))
 		h := r.value("h", paperL*E*N/4, 4, r.random(paperL*E*N, 1))
 		Decide(r.g, h, E*N, 0, N, w, bias, 0.5, r.value("reads", paperL, 1, make([]float32, paperL)))
 	})
@@ -257,7 +257,7 @@ func BenchmarkKeys(b *testing.B) {
 	for _, size := range [][2]int{{paperL, paperP}, {paperL / paperPeriod, paperPeriod * paperP}} {
 		layers, keys := size[0], size[1]
 		benchmark(b, fmt.Sprintf("layers=%d/keys=%d/S=%d", layers, keys, paperS), 1, func(r *rig) {
-			w, _ := r.weight(F32, layers*2*paperS, paperS, r.random(layers*2*paperS*paperS, 0.3))
+			w := r.table(layers*2*paperS, paperS, r.random(layers*2*paperS*paperS, 0.3))
 			s := Sources{
 				r.value("summaries", layers*keys, paperS, r.random(layers*keys*paperS, 1)),
 				r.value("worth", layers, keys, slices.Repeat([]float32{0.5}, layers*keys)),

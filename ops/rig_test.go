@@ -111,28 +111,46 @@ func (r *rig) input(view bool, name string, rows, cols int, numbers []float32) g
 	return r.value(name, rows, cols, numbers)
 }
 
-// weight is a weight of a type, and the numbers it then holds.
-func (r *rig) weight(t Type, rows, cols int, numbers []float32) (Weight, []float32) {
+// matrix is a weight of a type in panels, and the numbers it then holds.
+func (r *rig) matrix(t Type, rows, cols int, numbers []float32) (Weight, []float32) {
 	r.t.Helper()
 	dtype := map[Type]safetensors.DType{F32: safetensors.F32, F16: safetensors.F16, BF16: safetensors.BF16}[t]
 	data, err := dtype.Narrow(nil, numbers)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	b := r.buffer(int64(len(data)))
-	if err := device.Upload(b.Whole(), 4, func(p []byte, at int64) error { copy(p, data[at:]); return nil }); err != nil {
-		r.t.Fatal(err)
-	}
 	kept := make([]float32, len(numbers))
 	if err := dtype.Widen(kept, data); err != nil {
 		r.t.Fatal(err)
 	}
-	return Weight{Type: t, Rows: rows, Cols: cols, Span: b.Whole()}, kept
+	of := slices.Collect(slices.Chunk(data, cols*dtype.Size()))
+	panels := make([]byte, (rows+PanelRows-1)/PanelRows*t.PanelBytes(cols))
+	for i, panel := range slices.Collect(slices.Chunk(panels, t.PanelBytes(cols))) {
+		Pack(panel, of[i*PanelRows:min((i+1)*PanelRows, rows)])
+	}
+	return Weight{Type: t, Rows: Padded(rows), Cols: cols, Panels: true, Span: r.bytes(panels)}, kept
+}
+
+// table is an F32 weight, row after row.
+func (r *rig) table(rows, cols int, numbers []float32) Weight {
+	r.t.Helper()
+	data, err := safetensors.F32.Narrow(nil, numbers)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return Weight{Type: F32, Rows: rows, Cols: cols, Span: r.bytes(data)}
+}
+
+func (r *rig) bytes(data []byte) vk.Span {
+	b := r.buffer(int64(len(data)))
+	if err := device.Upload(b.Whole(), 4, func(p []byte, at int64) error { copy(p, data[at:]); return nil }); err != nil {
+		r.t.Fatal(err)
+	}
+	return b.Whole()
 }
 
 func (r *rig) vector(numbers []float32) Weight {
-	w, _ := r.weight(F32, 1, len(numbers), numbers)
-	return w
+	return r.table(1, len(numbers), numbers)
 }
 
 // random returns numbers between -scale and scale.

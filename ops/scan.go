@@ -37,7 +37,7 @@ func Scan(g *graph.Graph, delta, dbc, u, z graph.Value, s Selective, h graph.Val
 		return y
 	}
 	E, N := s.A.Rows, s.A.Cols
-	A, D := s.A.value(g), s.D.vector(g, "scan", E, u)
+	A, D := s.A.table(g, "scan"), s.D.vector(g, "scan", E, u)
 	spec := []uint32{uint32(N / 4), uint32(pieces)}
 	carry := h // not read when there is one piece
 	if pieces > 1 {

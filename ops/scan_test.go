@@ -80,7 +80,7 @@ func TestShortPass(t *testing.T) {
 					delta[i] = max(d, -d)
 				}
 				taps, bias, conv := r.random(E*K, 1), r.random(E, 1), r.random(E*(K-1), 1)
-				wide, _ := r.weight(F32, K, E, transposed(taps, E, K))
+				wide := r.table(K, E, transposed(taps, E, K))
 				in := r.value("u", rows, E, u)
 				ConvSiLU(r.g, in, wide, r.vector(bias), r.value("conv", K-1, E, transposed(conv, E, K-1)))
 				y := r.run(Scan(r.g, r.value("delta", rows, E, delta), r.value("dbc", rows, R+2*N, dbc), in, r.value("z", rows, E, z), s, r.value("h", E, N, h), pieces))

@@ -36,12 +36,12 @@ func SSM(g *graph.Graph, dbc, u, z graph.Value, s Selective, h graph.Value) grap
 	}
 	E, N := s.A.Rows, s.A.Cols
 	g.Call("ssm", graph.Kernel{Shader: "ssm." + string(s.DtProj.Type), Spec: []uint32{uint32(N / 4)}},
-		[]graph.Value{params(g), dbc, s.DtProj.value(g), s.DtBias.vector(g, "ssm", E, u), u, z,
-			s.A.value(g), s.D.vector(g, "ssm", E, u), h, y},
-		graph.Constants(E, s.rank()/4/s.DtProj.Type.vectors(), dbc.Cols/4, z.Stride/4, z.From/4),
+		[]graph.Value{params(g), dbc, s.DtProj.matrix(g, "ssm"), s.DtBias.vector(g, "ssm", E, u), u, z,
+			s.A.table(g, "ssm"), s.D.vector(g, "ssm", E, u), h, y},
+		graph.Constants(E, s.rank()/4, s.DtProj.Type.blocks(s.rank()), dbc.Cols/4, z.Stride/4, z.From/4),
 		[3]int{graph.Groups(E, 8), u.Rows, 1},
 		graph.Cost{
-			Bytes: int64(E)*(s.DtProj.Type.RowBytes(s.rank())+4*int64(N)) + int64(u.Rows)*int64(E)*4*int64(2*N+3),
+			Bytes: s.DtProj.bytes() + 4*int64(E)*int64(N) + int64(u.Rows)*int64(E)*4*int64(2*N+3),
 			Flops: int64(u.Rows) * int64(E) * int64(2*s.rank()+8*N),
 		})
 	return y

@@ -11,12 +11,12 @@ import (
 
 // selective makes the weights of a state space of any shape, for the device and for the reference.
 func selective(r *rig, kind Type, E, N, R int) (Selective, ref.SSMWeights) {
-	w, wide := r.weight(kind, E, R, r.random(E*R, 0.5))
+	w, wide := r.matrix(kind, E, R, r.random(E*R, 0.5))
 	A, D, bias := r.random(E*N, 2), r.random(E, 1), r.random(E, 1)
 	for i, a := range A {
 		A[i] = -float32(math.Exp(float64(a)))
 	}
-	a, _ := r.weight(F32, E, N, A)
+	a := r.table(E, N, A)
 	return Selective{DtProj: w, DtBias: r.vector(bias), A: a, D: r.vector(D)},
 		ref.SSMWeights{DtWeight: wide, DtBias: bias, A: A, D: D}
 }

@@ -1,15 +1,15 @@
 #version 450
-//! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16
+//! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
 //! axis: access texel=TEXEL ssbo=
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "weight.glsl"
+#include "lanes.glsl"
 #include "finish.glsl"
 
-// y[t] = W x[t] for many tokens: every invocation keeps a tile of TOKENS × ROWS
-// sums in registers.
-layout(constant_id = 4) const uint TOKENS = 8;
-layout(constant_id = 5) const uint ROWS = 8;
+// y[t] = W x[t] for many tokens: every invocation keeps the sums of eight tokens and
+// a row in each of eight panels in registers.
+const uint TOKENS = 8, PANELS = 8;
 
 IN4(1, x);
 WEIGHT(2, w);
@@ -17,52 +17,53 @@ IN4(3, bias);
 IN4(4, add);
 IN4(5, gatex);
 IN4(6, gate); // weight, then bias
-OUT(7, vec4, y);
+OUT(7, float, y);
 
 layout(push_constant) uniform Push {
-	uint units;  // of WVEC vec4 in a row of W
-	uint rows;   // M
+	uint blocks; // in a row of W
+	uint panels; // M / 8
+	uint width;  // vec4 in a row of x
 	uint stride; // vec4 from token to token of x
 	uint offset; // vec4 before x in its row
 } push;
 
-layout(local_size_x = 8, local_size_y = 4) in;
+float sum[TOKENS][PANELS];
 
-vec4 finish(uint t, uint m4, vec4 v) {
-	uint at = t * (push.rows / 4) + m4;
+#ifdef TEXEL
+#include "tile_lanes.glsl"
+#else
+#include "tile_shared.glsl"
+#endif
+
+float finish(uint t, uint m, float v) {
+	uint rows = push.panels * 8, at = t * rows + m;
 	if (BIAS)
-		v += at4(bias, m4);
+		v += at1(bias, m);
 	if (SOFTPLUS)
 		v = softplus(v);
 	if (GATE)
-		v *= sigmoid(at4(gate, m4) * at4(gatex, at) + at4(gate, push.rows / 4 + m4));
+		v *= sigmoid(at1(gate, m) * at1(gatex, at) + at1(gate, rows + m));
 	if (ADD)
-		v += at4(add, at);
+		v += at1(add, at);
 	return v;
 }
 
 void main() {
-	uint T = params.tokens * params.sequences;
-	uint m = gl_GlobalInvocationID.x * ROWS, t0 = gl_GlobalInvocationID.y * TOKENS;
-	if (m >= push.rows || t0 >= T)
+	uint T = params.tokens * params.sequences, lane = gl_LocalInvocationID.x;
+	uint first = gl_WorkGroupID.x * PANELS, t0 = gl_WorkGroupID.y * TOKENS * gl_WorkGroupSize.y;
+	if (t0 >= T)
 		return;
-	float sum[TOKENS][ROWS];
 	for (uint t = 0; t < TOKENS; t++)
-		for (uint r = 0; r < ROWS; r++)
-			sum[t][r] = 0;
-	for (uint i = 0; i < push.units; i++) {
-		vec4 b[ROWS][WVEC];
-		for (uint r = 0; r < ROWS; r++)
-			weight(w, min(m + r, push.rows - 1) * push.units + i, b[r]);
-		for (uint t = 0; t < TOKENS; t++)
-			for (uint j = 0; j < WVEC; j++) {
-				vec4 a = at4(x, min(t0 + t, T - 1) * push.stride + push.offset + i * WVEC + j);
-				for (uint r = 0; r < ROWS; r++)
-					sum[t][r] += dot(a, b[r][j]);
+		for (uint p = 0; p < PANELS; p++)
+			sum[t][p] = 0;
+	tile(first, t0, T);
+	t0 += gl_LocalInvocationID.y * TOKENS;
+	// The bounds are tests and not limits of the loops: a loop that a compiler cannot
+	// unroll would make it keep the sums in memory.
+	for (uint t = 0; t < TOKENS; t++)
+		for (uint p = 0; p < PANELS; p++)
+			if (t0 + t < T && first + p < push.panels) {
+				uint m = (first + p) * 8 + lane;
+				y[(t0 + t) * push.panels * 8 + m] = finish(t0 + t, m, sum[t][p]);
 			}
-	}
-	for (uint t = 0; t < TOKENS && t0 + t < T; t++)
-		for (uint r = 0; r < ROWS && m + r < push.rows; r += 4)
-			y[(t0 + t) * (push.rows / 4) + (m + r) / 4] = finish(t0 + t, (m + r) / 4,
-				vec4(sum[t][r], sum[t][r + 1], sum[t][r + 2], sum[t][r + 3]));
 }

@@ -22,7 +22,8 @@ OUT(9, float, y);
 
 layout(push_constant) uniform Push {
 	uint channels; // E
-	uint units;    // of WVEC vec4 in dt
+	uint rank;     // vec4 in dt
+	uint blocks;   // in a row of dt_proj
 	uint width;    // vec4 in a row of dbc
 	uint zstride, zoffset; // vec4
 } push;
@@ -34,15 +35,15 @@ void main() {
 	if (e >= push.channels || b >= params.sequences)
 		return;
 	vec4 sum = vec4(0);
-	for (uint i = 0; i < push.units; i++) {
+	for (uint i = 0; i * WVEC < push.rank; i++) { // R is a multiple of eight, of WVEC too
 		vec4 row[WVEC];
-		weight(w, e * push.units + i, row);
+		weight(w, e, i, push.blocks, row);
 		for (uint j = 0; j < WVEC; j++)
 			sum += row[j] * at4(dbc, b * push.width + i * WVEC + j);
 	}
 	float delta = softplus(sum4(sum) + at1(bias, e));
 	float ue = at1(u, b * push.channels + e), zc = at1(z, (b * push.zstride + push.zoffset) * 4 + e);
-	uint h0 = ((params.row + b) * push.channels + e) * N4, B0 = b * push.width + push.units * WVEC;
+	uint h0 = ((params.row + b) * push.channels + e) * N4, B0 = b * push.width + push.rank;
 	vec4 out4 = vec4(0);
 	for (uint n = 0; n < N4; n++) {
 		vec4 h = state[h0 + n];
