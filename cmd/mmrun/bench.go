@@ -19,19 +19,21 @@ func benchCommand() *cli.Command {
 		Name:      "bench",
 		Category:  groupRun,
 		Usage:     "measure tokens per second, and the time of every op",
-		UsageText: "mmrun bench [--model DIR] [-p TOKENS] [-n TOKENS] [-r RUNS] [--ops] [--json]",
-		Description: `Reads a prompt of random tokens and then generates one token after another, each from a fresh state, and prints the mean and the standard deviation of the runs after one that does not count. With --ops it also measures on the device how long every op takes for the prompt and for one token, and how fast it moves data and computes.
+		UsageText: "mmrun bench [--model DIR] [-p TOKENS] [-n TOKENS] [-r RUNS] [--ops] [--limits] [--json]",
+		Description: `Reads a prompt of random tokens and then generates one token after another, each from a fresh state, and prints the mean and the standard deviation of the runs after one that does not count. With --ops it also measures on the device how long every op takes for the prompt and for one token, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%.
 
 Examples:
 mmrun bench
 mmrun bench --model ~/models/mamba-130m -p 2048 -n 64 -r 3
 mmrun bench --ops -n 0
+mmrun bench --limits -p 512 -n 32 -r 3
 mmrun bench --json | jq '.results[] | {test, mean_tokens_per_s}'`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.IntFlag{Name: "n-prompt", Aliases: []string{"p"}, Category: "Measurement", Value: 512, Usage: "read a prompt of `N` tokens; 0 leaves it out"},
 			&cli.IntFlag{Name: "n-gen", Aliases: []string{"n"}, Category: "Measurement", Value: 128, Usage: "generate `N` tokens; 0 leaves it out"},
 			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Category: "Measurement", Value: 5, Usage: "measure `N` times"},
 			&cli.BoolFlag{Name: "ops", Category: "Measurement", Usage: "also measure every op on the device"},
+			&cli.BoolFlag{Name: "limits", Category: "Measurement", Usage: "also measure the device's limits and how close every op comes to them"},
 			jsonFlag("print one JSON object instead of tables"),
 		}, engineFlags()),
 		Action: benchAction,
@@ -63,6 +65,9 @@ func benchAction(c *cli.Context) (err error) {
 	sig := signalsOf(c)
 	sig.graceful()
 	b := &benchmark{engine: e, state: state, runs: c.Int("repetitions")}
+	if c.Bool("limits") {
+		b.limits = &memmamba.Limits{}
+	}
 	if err := b.run(sig.ctx, c.Int("n-prompt"), c.Int("n-gen"), c.Bool("ops")); err != nil {
 		return err
 	}
@@ -74,6 +79,7 @@ type benchmark struct {
 	*engine
 	state    *memmamba.State
 	runs     int
+	limits   *memmamba.Limits // when they were asked for
 	results  []*benchResult
 	profiles []*opProfile
 }
@@ -104,13 +110,19 @@ func (b *benchmark) run(ctx context.Context, promptTokens, genTokens int, ops bo
 	if err := b.measure("prompt", promptTokens, whole); err != nil {
 		return err
 	}
-	if err := b.measure("generate", genTokens, single); err != nil || !ops {
+	if err := b.measure("generate", genTokens, single); err != nil || !ops && b.limits == nil {
+		return err
+	}
+	if err := b.measureLimits(); err != nil {
 		return err
 	}
 	if err := b.profile(ctx, "prompt", prompt); err != nil {
 		return err
 	}
-	return b.profile(ctx, "generate", gen[:min(1, genTokens)])
+	if err := b.profile(ctx, "generate", gen[:min(1, genTokens)]); err != nil {
+		return err
+	}
+	return b.measureLimits() // what else the machine does changes: the better of both counts
 }
 
 // randomTokens are the same in every run of the program.
@@ -172,6 +184,7 @@ type benchReport struct {
 	Chunk   int            `json:"chunk"`
 	Load    float64        `json:"load_s"`
 	Memory  memoryReport   `json:"memory"`
+	Limits  *limitReport   `json:"limits,omitempty"`
 	Results []*benchResult `json:"results"`
 	Ops     []*opProfile   `json:"ops,omitempty"`
 }
@@ -180,7 +193,7 @@ func (b *benchmark) report(c *cli.Context) error {
 	info := b.Device()
 	if c.Bool("json") {
 		return printJSON(c, benchReport{b.source.name, info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
-			b.memoryReport(), b.results, b.profiles})
+			b.memoryReport(), b.limitReport(), b.results, b.profiles})
 	}
 	text := b.describe() +
 		fmt.Sprintf("memory  %s\n\n", formatBytes(b.Memory().Allocated))
@@ -188,7 +201,7 @@ func (b *benchmark) report(c *cli.Context) error {
 	for _, r := range b.results {
 		t.add(r.Test, fmt.Sprint(r.Tokens), fmt.Sprintf("%.2f", r.Mean), fmt.Sprintf("%.2f", r.Deviation))
 	}
-	text += t.String()
+	text += t.String() + b.limitText()
 	for _, p := range b.profiles {
 		text += "\n" + p.table()
 	}
