@@ -18,7 +18,6 @@ var kernels = []struct {
 	uses string // those it reads, then one that it modifies, then one that it writes
 	push int    // numbers of push constants
 }{
-	{Kernel{Shader: "embed.f32"}, "rrrw", 1},
 	{Kernel{Shader: "rmsnorm"}, "rrrw", 4},
 	{Kernel{Shader: "segnorm", Plain: true}, "rm", 6},
 	{Kernel{Shader: "conv"}, "rrrrmw", 3},
@@ -231,14 +230,14 @@ func (s *sketch) span(spans Spans, u touch) vk.Span {
 // them goes into the same place.
 func TestArenaIsReused(t *testing.T) {
 	g := New(device)
-	a := g.Temp(rows, 1024)
-	g.Copy(a, g.Slot("x", 0, rows, 1024))
+	a := g.Temp(rows, widest)
+	g.Copy(a, g.Slot("x", 0, rows, widest))
 	for range 10 {
-		b := g.Temp(rows, 1024)
-		shuffle(g, b, a)
+		b := g.Temp(rows, widest)
+		stretch(g, b, a)
 		a = b
 	}
-	g.Copy(g.Slot("y", 0, rows, 1024), a)
+	g.Copy(g.Slot("y", 0, rows, widest), a)
 	small := g.Temp(rows, 16)
 	g.Copy(small, g.Slot("x", 0, rows, 16))
 	if got, want := plan(t, g).Arena(), 2*a.Bytes(); got != want {
@@ -260,10 +259,10 @@ func TestBarriers(t *testing.T) {
 		{"write after write", 1, func(g *Graph, a, b, c, d Value) { g.Copy(b, a); g.Copy(b, c) }},
 		{"two chains share one", 1, func(g *Graph, a, b, c, d Value) {
 			x, y := g.Temp(rows, 64), g.Temp(rows, 64)
-			shuffle(g, x, a)
-			shuffle(g, y, b)
-			shuffle(g, c, x)
-			shuffle(g, d, y)
+			stretch(g, x, a)
+			stretch(g, y, b)
+			stretch(g, c, x)
+			stretch(g, d, y)
 		}},
 		{"parts of a slot", 0, func(g *Graph, a, b, c, d Value) {
 			g.Copy(g.Slot("x", 0, 1, 64), a)

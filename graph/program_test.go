@@ -9,11 +9,11 @@ import (
 	"github.com/mmrun/mmrun/vk"
 )
 
-// chain builds out = shuffle(shuffle(in)), by way of the arena.
+// chain builds out = stretch(stretch(in)), by way of the arena.
 func chain(g *Graph) {
 	middle := g.Temp(rows, 36)
-	shuffle(g, middle, g.Slot("in", 0, rows, 36))
-	shuffle(g, g.Slot("out", 256, rows, 36), middle)
+	stretch(g, middle, g.Slot("in", 0, rows, 36))
+	stretch(g, g.Slot("out", 256, rows, 36), middle)
 }
 
 // TestReplay records one program for two sequences and runs them in turn: each keeps to its own
@@ -34,8 +34,8 @@ func TestReplay(t *testing.T) {
 				if err := recordings[i].Run(); err != nil {
 					t.Fatal(err)
 				}
-				want := slices.Concat(make([]float32, 64), shuffled(shuffled(x)), make([]float32, 256-64-rows*36))
-				if got := load(t, s.Slots["out"]); !slices.Equal(got, want) {
+				want := slices.Concat(make([]float32, 64), stretched(x, 2), make([]float32, 256-64-rows*36))
+				if got := load(t, s.Slots["out"]); !same(got, want) {
 					t.Fatalf("%s, run %d of sequence %d: %v, want %v", access, run, i, got, want)
 				}
 			}
@@ -49,7 +49,7 @@ func TestSubmitsInOrder(t *testing.T) {
 	g := New(device)
 	next := g.Temp(rows, 4)
 	x := g.Slot("x", 0, rows, 4)
-	shuffle(g, next, x)
+	stretch(g, next, x)
 	g.Copy(x, next)
 	p := plan(t, g)
 	s := newSpans(t, p.Arena(), 4*4*rows, "x")
@@ -62,7 +62,7 @@ func TestSubmitsInOrder(t *testing.T) {
 	if err := r.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := load(t, s.Slots["x"]), shuffled(shuffled(numbers)); !slices.Equal(got, want) {
+	if got, want := load(t, s.Slots["x"]), stretched(numbers, 2); !same(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
@@ -76,7 +76,7 @@ func TestSubmitSeveral(t *testing.T) {
 		x, v := g.Slot("x", 0, rows, 4), g.Slot("x", 0, rows, 4)
 		for range kernels {
 			y := g.Temp(rows, 4)
-			shuffle(g, y, v)
+			stretch(g, y, v)
 			g.nodes[len(g.nodes)-1].cost.Flops = flops
 			v = y
 		}
@@ -91,9 +91,7 @@ func TestSubmitSeveral(t *testing.T) {
 		want := counting(4*rows, 1)
 		store(t, s.Slots["x"], want)
 		for _, r := range rs {
-			for range map[bool]int{true: 4, false: 1}[r == long] {
-				want = shuffled(want)
-			}
+			want = stretched(want, map[bool]int{true: 4, false: 1}[r == long])
 		}
 		pending, err := Submit(rs...)
 		if err == nil {
@@ -102,7 +100,7 @@ func TestSubmitSeveral(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := load(t, s.Slots["x"]); !slices.Equal(got, want) {
+		if got := load(t, s.Slots["x"]); !same(got, want) {
 			t.Errorf("%d programs: %v, want %v", len(rs), got, want)
 		}
 	}
@@ -118,7 +116,7 @@ func TestArenaInABuffer(t *testing.T) {
 	s.Arena = whole.Buffer.Span(512, p.Arena())
 	store(t, s.Slots["in"], counting(rows*36, 1))
 	runOnce(t, p, s)
-	if got, want := load(t, s.Slots["out"])[64:][:rows*36], shuffled(shuffled(counting(rows*36, 1))); !slices.Equal(got, want) {
+	if got, want := load(t, s.Slots["out"])[64:][:rows*36], stretched(counting(rows*36, 1), 2); !same(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	data := load(t, whole)
@@ -140,7 +138,7 @@ func TestBursts(t *testing.T) {
 		x := g.Slot("x", 0, rows, 4)
 		for range 4 {
 			y := g.Temp(rows, 4)
-			shuffle(g, y, x)
+			stretch(g, y, x)
 			g.nodes[len(g.nodes)-1].cost.Flops = test.flops
 			x = y
 		}
@@ -155,8 +153,8 @@ func TestBursts(t *testing.T) {
 		if len(r.commands) != test.commands {
 			t.Errorf("4 kernels of %d operations in %d submissions, want %d", test.flops, len(r.commands), test.commands)
 		}
-		want := shuffled(shuffled(shuffled(shuffled(counting(4*rows, 1)))))
-		if got := load(t, s.Slots["y"]); !slices.Equal(got, want) {
+		want := stretched(counting(4*rows, 1), 4)
+		if got := load(t, s.Slots["y"]); !same(got, want) {
 			t.Errorf("%v, want %v", got, want)
 		}
 	}
@@ -190,7 +188,7 @@ func TestTimes(t *testing.T) {
 			t.Fatalf("times of %d ops, want 2: %+v", len(ops), ops)
 		}
 		const bytes = 4 * rows * 36
-		for i, want := range []OpTime{{Op: "shuffle", Calls: 2, Cost: Cost{Bytes: 4 * bytes, Flops: 2}}, {Op: "copy", Calls: 1, Cost: Cost{Bytes: 2 * bytes}}} {
+		for i, want := range []OpTime{{Op: "stretch", Calls: 2, Cost: Cost{Bytes: 4 * bytes, Flops: 2}}, {Op: "copy", Calls: 1, Cost: Cost{Bytes: 2 * bytes}}} {
 			if ops[i].Time <= 0 {
 				t.Errorf("%s took %v", want.Op, ops[i].Time)
 			}
@@ -199,8 +197,8 @@ func TestTimes(t *testing.T) {
 			}
 		}
 	}
-	four := shuffled(shuffled(shuffled(shuffled(counting(rows*36, 1)))))
-	if got := load(t, s.Slots["out"])[64:][:rows*36]; !slices.Equal(got, four) {
+	four := stretched(counting(rows*36, 1), 4)
+	if got := load(t, s.Slots["out"])[64:][:rows*36]; !same(got, four) {
 		t.Errorf("%v, want %v", got, four)
 	}
 }
@@ -209,7 +207,7 @@ func TestTimes(t *testing.T) {
 // home's alignment.
 var widths = []int{4, 20, 24, 64}
 
-// TestRandomPrograms runs programs of copies and shuffles drawn at random and follows them on the
+// TestRandomPrograms runs programs of copies and stretches drawn at random and follows them on the
 // host: whatever the planner put into the same place, and wherever it left a barrier out, every slot
 // holds what it must.
 func TestRandomPrograms(t *testing.T) {
@@ -234,13 +232,13 @@ func TestRandomPrograms(t *testing.T) {
 				g.Copy(values[to], values[from])
 				holds[to] = holds[from]
 			} else {
-				shuffle(g, values[to], values[from])
-				holds[to] = shuffled(holds[from])
+				stretch(g, values[to], values[from])
+				holds[to] = stretched(holds[from], 1)
 			}
 		}
 		runOnce(t, plan(t, g), s)
 		for i, name := range names {
-			if got := load(t, vk.Span{Buffer: s.Slots[name].Buffer, Size: values[i].Bytes()}); !slices.Equal(got, holds[i]) {
+			if got := load(t, vk.Span{Buffer: s.Slots[name].Buffer, Size: values[i].Bytes()}); !same(got, holds[i]) {
 				t.Fatalf("slot %s: %v, want %v", name, got, holds[i])
 			}
 		}

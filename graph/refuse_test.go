@@ -23,20 +23,20 @@ func TestPlanRefuses(t *testing.T) {
 	call := func(k Kernel, args int, push Push, groups [3]int) func(g *Graph, x Value) {
 		return func(g *Graph, x Value) { g.Call("op", k, slices.Repeat([]Value{x}, args), push, groups, Cost{}) }
 	}
-	embed, one := Kernel{Shader: "embed.f32"}, [3]int{1, 1, 1}
+	norm, four, one := Kernel{Shader: "rmsnorm"}, Constants(1, 0.0, 1.0, 0), [3]int{1, 1, 1}
 	for _, test := range []struct {
 		name, want string
 		adds       func(g *Graph, x Value)
 	}{
-		{"no shader", `op: shader "embed.f33.` + string(New(device).Access()) + `" is not built in`, call(Kernel{Shader: "embed.f33"}, 4, Constants(1), one)},
-		{"few values", "has 4 bindings, got 3 values", call(embed, 3, Constants(1), one)},
-		{"many values", "has 4 bindings, got 5 values", call(embed, 5, Constants(1), one)},
-		{"no push constants", "has 4 bytes of push constants, got 0", call(embed, 4, Push{}, one)},
-		{"many push constants", "has 4 bytes of push constants, got 8", call(embed, 4, Constants(1, 0.5), one)},
-		{"no workgroups", "[1 0 1] workgroups, the device allows 1 to", call(embed, 4, Constants(1), [3]int{1, 0, 1})},
-		{"too many workgroups", "[1 1 9223372036854775807] workgroups, the device allows 1 to", call(embed, 4, Constants(1), [3]int{1, 1, 1<<63 - 1})},
+		{"no shader", `op: shader "rmsform.` + string(New(device).Access()) + `" is not built in`, call(Kernel{Shader: "rmsform"}, 4, four, one)},
+		{"few values", "has 4 bindings, got 3 values", call(norm, 3, four, one)},
+		{"many values", "has 4 bindings, got 5 values", call(norm, 5, four, one)},
+		{"no push constants", "has 16 bytes of push constants, got 0", call(norm, 4, Push{}, one)},
+		{"many push constants", "has 16 bytes of push constants, got 20", call(norm, 4, Constants(1, 0.0, 1.0, 0, 0.5), one)},
+		{"no workgroups", "[1 0 1] workgroups, the device allows 1 to", call(norm, 4, four, [3]int{1, 0, 1})},
+		{"too many workgroups", "[1 1 9223372036854775807] workgroups, the device allows 1 to", call(norm, 4, four, [3]int{1, 1, 1<<63 - 1})},
 		{"no value", "binding 2 has no value", func(g *Graph, x Value) {
-			g.Call("op", embed, []Value{x, x, {}, x}, Constants(1), one, Cost{})
+			g.Call("op", norm, []Value{x, x, {}, x}, four, one, Cost{})
 		}},
 		{"copy of more", "copy: 512 bytes into 256", func(g *Graph, x Value) { g.Copy(x, g.Temp(2, 64)) }},
 		{"empty value", "value: shape [0 4] is empty", func(g *Graph, x Value) { g.Temp(0, 4) }},
@@ -47,8 +47,8 @@ func TestPlanRefuses(t *testing.T) {
 		{"columns between vectors", "columns [2 8) of shape [1 64]", func(g *Graph, x Value) { g.Columns(x, 2, 8) }},
 		{"slot between homes", "slot a: offset 100 is no multiple of 256", func(g *Graph, x Value) { g.Slot("a", 100, 1, 4) }},
 		{"small constant", "constant: shape [1 17] needs 68 bytes, the span has 64", func(g *Graph, x Value) { g.Constant(small, 1, 17) }},
-		{"nothing written", "shuffle: a value of shape [3 8] is read before anything was written to it", func(g *Graph, x Value) {
-			shuffle(g, g.Temp(rows, 8), g.Temp(rows, 8))
+		{"nothing written", "stretch: a value of shape [3 8] is read before anything was written to it", func(g *Graph, x Value) {
+			stretch(g, g.Temp(rows, 8), g.Temp(rows, 8))
 		}},
 		{"copy of nothing", "copy: a value of shape [1 64] is read before anything was written to it", func(g *Graph, x Value) { g.Copy(x, g.Temp(1, 64)) }},
 	} {
@@ -61,7 +61,7 @@ func TestPlanRefuses(t *testing.T) {
 			continue // found by the plan
 		}
 		g.Fail(errors.New("a later error"))
-		shuffle(g, g.Temp(rows, 8), g.Slot("y", 0, rows, 8))
+		stretch(g, g.Temp(rows, 8), g.Slot("y", 0, rows, 8))
 		wantError(t, test.name+", then others", g.Err(), test.want)
 		if len(g.nodes) != nodes {
 			t.Errorf("%s: a call was added after it", test.name)
@@ -81,8 +81,8 @@ func TestRecordRefuses(t *testing.T) {
 	}{
 		{"small arena", "arena: 256 bytes, the program needs 512", func(s *Spans) { s.Arena.Size = 256 }},
 		{"no arena", "arena: 0 bytes, the program needs 512", func(s *Spans) { s.Arena = vk.Span{} }},
-		{"no slot", "shuffle: slot in is not bound", func(s *Spans) { delete(s.Slots, "in") }},
-		{"small slot", "shuffle: slot out has 687 bytes, 688 are needed", func(s *Spans) { s.Slots["out"] = s.Slots["out"].Buffer.Span(0, 687) }},
+		{"no slot", "stretch: slot in is not bound", func(s *Spans) { delete(s.Slots, "in") }},
+		{"small slot", "stretch: slot out has 687 bytes, 688 are needed", func(s *Spans) { s.Slots["out"] = s.Slots["out"].Buffer.Span(0, 687) }},
 	} {
 		s := newSpans(t, p.Arena(), 1024, "in", "out")
 		test.spoil(&s)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/mmrun/mmrun/vk"
@@ -36,24 +37,41 @@ type tester interface {
 // rows is how many rows every value of these tests has.
 const rows = 3
 
-// order is what shuffle does to them: row i is row order[i] of what it reads.
-var order = [rows]uint32{2, 0, 1}
+// widest is the most columns of a value that stretch works on.
+const widest = 64
 
-// shuffle adds the one kernel of these tests that runs: y's rows are x's in another order. It is the
-// embedding lookup, whose result is exact.
-func shuffle(g *Graph, y, x Value) {
-	params, ids := g.Slot("params", 0, 1, 4), g.Slot("ids", 0, rows, 1)
-	g.Call("shuffle", Kernel{Shader: "embed.f32"}, []Value{params, ids, x, y},
-		Constants(x.Cols/4), [3]int{Groups(x.Cols/4, 64), rows, 1}, Cost{Bytes: 2 * y.Bytes(), Flops: 1})
+// stretch adds the one kernel of these tests that runs: y's columns are x's, in turn doubled and
+// halved. It is an RMSNorm that divides by 1.
+func stretch(g *Graph, y, x Value) {
+	g.Call("stretch", Kernel{Shader: "rmsnorm"}, []Value{g.Slot("params", 0, 1, 4), x, g.Slot("factors", 0, 1, widest), y},
+		Constants(x.Cols/4, 0.0, 1.0, 0), [3]int{rows, 1, 1}, Cost{Bytes: 2 * y.Bytes(), Flops: 1})
 }
 
-// shuffled is what shuffle does, on the host.
-func shuffled(x []float32) []float32 {
-	cols, y := len(x)/rows, make([]float32, 0, len(x))
-	for _, row := range order {
-		y = append(y, x[int(row)*cols:][:cols]...)
+// factors are what stretch multiplies columns with.
+func factors() []float32 {
+	f := make([]float32, widest)
+	for i := range f {
+		f[i] = []float32{2, 0.5}[i%2]
+	}
+	return f
+}
+
+// stretched is what stretch does so many times, on the host.
+func stretched(x []float32, times int) []float32 {
+	y := slices.Clone(x)
+	for range times {
+		for i := range y {
+			y[i] *= factors()[i%2] // rows have an even number of columns
+		}
 	}
 	return y
+}
+
+// same compares but for the last bits, in which a device's square root of 1 may be off.
+func same(got, want []float32) bool {
+	return slices.EqualFunc(got, want, func(a, b float32) bool {
+		return math.Abs(float64(a-b)) <= 1e-5*math.Abs(float64(b))
+	})
 }
 
 // counting returns n numbers from a first one on.
@@ -109,16 +127,16 @@ func load(t tester, span vk.Span) []float32 {
 	return numbers
 }
 
-// newSpans makes the memory of a program: the arena, what shuffle reads, and slots of some bytes.
+// newSpans makes the memory of a program: the arena, what stretch reads, and slots of some bytes.
 func newSpans(t testing.TB, arena, bytes int64, slots ...string) Spans {
 	t.Helper()
 	s := Spans{Arena: newBuffer(t, max(arena, 256)).Whole(), Slots: map[string]vk.Span{}}
 	for _, name := range slots {
 		s.Slots[name] = newBuffer(t, bytes).Whole()
 	}
-	s.Slots["params"], s.Slots["ids"] = newBuffer(t, 16).Whole(), newBuffer(t, 4*rows).Whole()
+	s.Slots["params"], s.Slots["factors"] = newBuffer(t, 16).Whole(), newBuffer(t, 4*widest).Whole()
 	storeWords(t, s.Slots["params"], []uint32{rows, 1, 0, 0})
-	storeWords(t, s.Slots["ids"], order[:])
+	store(t, s.Slots["factors"], factors())
 	return s
 }
 
