@@ -74,6 +74,7 @@ func TestRecordRefuses(t *testing.T) {
 	g := New(device)
 	chain(g)
 	p := plan(t, g)
+	newSpans(t, p.Arena(), 1024, "in", "out") // the first upload makes a command pool of its own
 	before := device.Stats().Handles["command pool"]
 	for _, test := range []struct {
 		name, want string
