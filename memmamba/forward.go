@@ -119,12 +119,17 @@ func (m *Model) advance(s *State, tokens []int32, choose bool) (int, error) {
 	if err != nil || n < len(tokens) {
 		return n, err
 	}
+	return n, m.head(s, n, choose)
+}
+
+// head starts what makes the logits of the last of a chunk's n tokens.
+func (m *Model) head(s *State, n int, choose bool) error {
 	m.programs.setParams(n, s.position)
 	r, err := m.programs.shared(m.programs.head, m.arena.Whole(), 0)
-	if err == nil {
-		err = m.start(s, r, choose)
+	if err != nil {
+		return err
 	}
-	return n, err
+	return m.start(s, r, choose)
 }
 
 // feed runs a pass over as many tokens as it takes and the memory's window leaves room for.

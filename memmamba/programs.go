@@ -34,6 +34,7 @@ type programs struct {
 	step  *graph.Program // one token, up to its logits
 	head  *graph.Program // logits of a chunk's last token
 	rows  *graph.Program // logits of up to rowsBlock tokens of a chunk
+	score *graph.Program // what they say of the tokens after; nil until it is asked for
 
 	choose *graph.Program // the highest logits of the last token; nil when all are as quickly read
 	fetch  *graph.Program // brings all of them to the host; nil when they are there
