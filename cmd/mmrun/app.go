@@ -14,6 +14,8 @@ const (
 	groupRun    = "Run a model"
 	groupCheck  = "Check a model and the machine"
 	groupMemory = "MemMamba"
+
+	groupExperiments = "Measure what a model can do"
 )
 
 // signalsKey is where the app keeps its *signals.
@@ -35,6 +37,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 			generateCommand(), tokenizeCommand(), benchCommand(),
 			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(),
 			notesCommand(), convertCommand(),
+			perplexityCommand(),
 		},
 		Action:                    rootAction,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides what is printed and the status

@@ -37,7 +37,7 @@ func (h *helpPage) app(app *cli.App) {
 	fmt.Fprintf(&h.text, "%s: %s\n", h.style.bold(app.Name), app.Usage)
 	h.heading("Usage")
 	h.line("mmrun COMMAND [FLAGS]")
-	for _, group := range []string{groupRun, groupCheck, groupMemory} {
+	for _, group := range []string{groupRun, groupCheck, groupMemory, groupExperiments} {
 		var rows [][2]string
 		for _, cmd := range app.Commands {
 			if cmd.Category == group {

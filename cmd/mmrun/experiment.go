@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/mmrun/mmrun/internal/experiment/stats"
+)
+
+// figure is an estimate as --json prints it; the error is left out where it is not known.
+type figure struct {
+	Value float64  `json:"value"`
+	Error *float64 `json:"error,omitempty"`
+}
+
+func figureOf(e stats.Estimate) figure {
+	f := figure{Value: e.Value}
+	if !math.IsNaN(e.Error) {
+		f.Error = &e.Error
+	}
+	return f
+}
+
+// cells are the value and its error for a table.
+func (f figure) cells(digits int) []string {
+	cells := []string{strconv.FormatFloat(f.Value, 'f', digits, 64), ""}
+	if f.Error != nil {
+		cells[1] = strconv.FormatFloat(*f.Error, 'f', digits, 64)
+	}
+	return cells
+}
+
+// wholeNumbers reads numbers separated by commas, none below least; flag is what they were given to.
+// Repetitions are refused: they would only cost time.
+func wholeNumbers(flag, list string, least int) ([]int, error) {
+	var numbers []int
+	seen := map[int]bool{}
+	for field := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if errors.Is(err, strconv.ErrRange) {
+			return nil, usagef("%s: %q is out of range", flag, field)
+		}
+		if err != nil {
+			return nil, usagef("%s: %q is not a whole number", flag, field)
+		}
+		if n < least {
+			return nil, usagef("%s: %d is less than %d", flag, n, least)
+		}
+		if seen[n] {
+			return nil, usagef("%s: %d is there twice", flag, n)
+		}
+		seen[n] = true
+		numbers = append(numbers, n)
+	}
+	return numbers, nil
+}
+
+// spaced writes a whole number with its thousands apart.
+func spaced(n int64) string {
+	digits := fmt.Sprint(n)
+	var parts []string
+	for len(digits) > 3 {
+		parts = append([]string{digits[len(digits)-3:]}, parts...)
+		digits = digits[:len(digits)-3]
+	}
+	return strings.Join(append([]string{digits}, parts...), " ")
+}

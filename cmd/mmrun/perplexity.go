@@ -1,0 +1,119 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/experiment/corpus"
+)
+
+func perplexityCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "perplexity",
+		Category:  groupExperiments,
+		Usage:     "how well a model predicts a text, by context length and position",
+		UsageText: "mmrun perplexity --file FILE [--context N,N,...] [--no-bos] [--json] [FLAGS]",
+		Description: `Measures perplexity, which is e to the mean surprise of a token, and bits per byte, the mean surprise of a byte of the text in bits: the figure that models with different tokenizers can be compared by. Without --context the text is read in one go from an empty state. With --context it is cut into pieces of so many tokens, each read from an empty state; several lengths, and "all" for the whole, are measured on the same tokens. The file is read in pieces, so it may be larger than memory.
+
+Every piece is preceded by bos_token_id of the config, so that its first token is predicted too. Where a config has none, or with --no-bos, a piece's first token is not scored.
+
+The ± is a standard error: that of a ratio of sums over up to 128 blocks of at least 256 consecutive tokens, whose neighbours are close to independent. It says how far another text of the same kind may be off, not another training. Below 8 blocks there is none.
+
+With --json the output is one object: model, device, file, bytes, tokens, bos, and contexts, each with context (0 for the whole text), tokens, perplexity, bits_per_byte (value and error), blocks, block_tokens, and positions with the same for the tokens from position "from" to before "to" of their piece.
+
+Examples:
+mmrun perplexity --file book.txt
+mmrun perplexity --model ~/models/mamba-130m --file book.txt --context 256,1024,4096,all
+mmrun perplexity --file book.txt --json | jq '.contexts[0].bits_per_byte.value'`,
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Category: "Input", Usage: "the text, UTF-8; `FILE` - is standard input"},
+			&cli.StringFlag{Name: "context", Category: "Measurement", Value: "all", Usage: "read pieces of `N,N,...` tokens; \"all\" is the whole text"},
+			&cli.BoolFlag{Name: "no-bos", Category: "Measurement", Usage: "no bos_token_id in front of a piece"},
+			jsonFlag("print one JSON object instead of tables"),
+		}, engineFlags()),
+		Action: perplexityAction,
+	}
+}
+
+func perplexityAction(c *cli.Context) (err error) {
+	if err := cmp.Or(noArguments(c), checkEngineFlags(c), required(c, "file")); err != nil {
+		return err
+	}
+	lengths, err := contexts(c)
+	if err != nil {
+		return err
+	}
+	name, from, size, err := openText(c, c.String("file"))
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	src, err := sourceOf(c)
+	if err != nil {
+		return err
+	}
+	tok, err := src.tokenizer()
+	if err != nil {
+		return err
+	}
+	text, err := corpus.New(name, from, tok)
+	if err != nil {
+		return err
+	}
+	e, err := openEngine(c, src)
+	if err != nil {
+		return err
+	}
+	defer e.close(&err)
+	sig := signalsOf(c)
+	sig.graceful()
+	p := &perplexity{engine: e, file: name, size: size, bos: -1, bytes: tokenBytes(tok)}
+	if bos := e.Config().BOS; len(bos) > 0 && !c.Bool("no-bos") {
+		p.bos = bos[0]
+	}
+	defer p.close()
+	if err := p.run(sig.ctx, text, lengths); err != nil {
+		return err
+	}
+	return p.report(c)
+}
+
+// contexts are the lengths that --context asks for, 0 for the whole text.
+func contexts(c *cli.Context) ([]int, error) {
+	const least = 2 // one token predicts another
+	list, all := strings.CutSuffix(","+c.String("context"), ",all")
+	if list == "" {
+		return []int{0}, nil
+	}
+	lengths, err := wholeNumbers("--context", list[1:], least)
+	if all {
+		lengths = append(lengths, 0)
+	}
+	return lengths, err
+}
+
+// openText opens the file of a text, or standard input for "-", whose size is not known.
+func openText(c *cli.Context, path string) (name string, from io.ReadCloser, size int64, err error) {
+	if path == stdinName {
+		return "standard input", io.NopCloser(c.App.Reader), 0, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", nil, 0, fileError(path, err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s: is a directory", path)
+	}
+	if err != nil {
+		f.Close()
+		return "", nil, 0, fileError(path, err)
+	}
+	return path, f, info.Size(), nil
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/experiment/corpus"
+	"github.com/mmrun/mmrun/internal/experiment/stats"
+	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+// perplexity is one run of the command.
+type perplexity struct {
+	*engine
+	file    string
+	size    int64 // of the file, 0 when it is not known
+	bos     int32 // -1 for none
+	bytes   []int // by token, of the text it stands for
+	tokens  int64
+	done    int64 // bytes that all readings have scored
+	reading []*reading
+}
+
+// reading is a text read in pieces of one length, each from an empty state.
+type reading struct {
+	*perplexity
+	context   int64 // 0 is the whole text
+	state     *memmamba.State
+	at        int64 // tokens of the piece so far
+	last      int32 // its last, or bos: what predicts the next; -1 for none
+	spent     time.Duration
+	all       stats.Surprise
+	positions []stats.Surprise // bucket i ends before position firstBucket << i
+}
+
+// firstBucket is how many positions the first bucket has; every other one doubles what is covered.
+const firstBucket = 64
+
+// tokenBytes is how many bytes of text every token stands for.
+func tokenBytes(tok *tokenizer.Tokenizer) []int {
+	sizes := make([]int, tok.VocabSize())
+	for id := range sizes {
+		data, _ := tok.Bytes(int32(id))
+		sizes[id] = len(data)
+	}
+	return sizes
+}
+
+func (p *perplexity) close() {
+	for _, r := range p.reading {
+		r.state.Close()
+	}
+}
+
+// run reads the text once, in batches that all readings take their turn with.
+func (p *perplexity) run(ctx context.Context, text *corpus.Reader, lengths []int) error {
+	for _, length := range lengths {
+		state, err := p.NewState()
+		if err != nil {
+			return err
+		}
+		p.reading = append(p.reading, &reading{perplexity: p, context: int64(length), state: state, last: p.bos})
+	}
+	progress := p.console.progress("text", byteWords)
+	defer p.console.clear()
+	for {
+		ids, err := text.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.batches(ctx, ids, progress); err != nil {
+			return err
+		}
+	}
+	if p.tokens == 0 {
+		return fmt.Errorf("%s: the text is empty", p.file)
+	}
+	for _, r := range p.reading {
+		if r.all.Tokens() == 0 {
+			return fmt.Errorf("%s: the text has a single token, and nothing predicts it", p.file)
+		}
+	}
+	return nil
+}
+
+func (p *perplexity) batches(ctx context.Context, ids []int32, progress func(done, total int64)) error {
+	const most = 4096 // tokens, so that the progress moves
+	for len(ids) > 0 {
+		batch := ids[:min(most, len(ids))]
+		ids = ids[len(batch):]
+		for _, r := range p.reading {
+			start := time.Now()
+			if err := r.read(ctx, batch); err != nil {
+				return err
+			}
+			r.spent += time.Since(start)
+		}
+		p.tokens += int64(len(batch))
+		for _, id := range batch {
+			p.done += int64(p.bytes[id])
+		}
+		progress(p.done, p.size)
+	}
+	return nil
+}
+
+// read takes in tokens, as many pieces as they fill.
+func (r *reading) read(ctx context.Context, ids []int32) error {
+	for len(ids) > 0 {
+		if r.context > 0 && r.at == r.context {
+			if err := r.state.Reset(); err != nil {
+				return err
+			}
+			r.at, r.last = 0, r.bos
+		}
+		if r.last < 0 {
+			r.last, r.at, ids = ids[0], 1, ids[1:]
+			continue
+		}
+		n := int64(len(ids))
+		if r.context > 0 {
+			n = min(n, r.context-r.at)
+		}
+		if err := r.score(ctx, ids[:n]); err != nil {
+			return err
+		}
+		ids = ids[n:]
+	}
+	return nil
+}
+
+// score predicts every one of some tokens of a piece from those before it.
+func (r *reading) score(ctx context.Context, targets []int32) error {
+	tokens := append([]int32{r.last}, targets[:len(targets)-1]...)
+	return r.Score(ctx, r.state, tokens, targets, func(first int, nats []float32) error {
+		for i, x := range nats {
+			id := targets[first+i]
+			r.all.Add(float64(x), r.bytes[id])
+			r.bucket().Add(float64(x), r.bytes[id])
+			r.at, r.last = r.at+1, id
+		}
+		return nil
+	})
+}
+
+// bucket is where the token at position at belongs.
+func (r *reading) bucket() *stats.Surprise {
+	i := 0
+	for r.at >= firstBucket<<i {
+		i++
+	}
+	for i >= len(r.positions) {
+		r.positions = append(r.positions, stats.Surprise{})
+	}
+	return &r.positions[i]
+}
+
+// perplexityReport is what --json prints.
+type perplexityReport struct {
+	Model    string          `json:"model"`
+	Device   string          `json:"device"`
+	File     string          `json:"file"`
+	Bytes    int64           `json:"bytes"`
+	Tokens   int64           `json:"tokens"`
+	BOS      *int32          `json:"bos"`
+	Contexts []contextReport `json:"contexts"`
+}
+
+type contextReport struct {
+	Context   int64            `json:"context"`
+	Speed     float64          `json:"tokens_per_s"`
+	Positions []positionReport `json:"positions"`
+	surpriseReport
+}
+
+type positionReport struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+	surpriseReport
+}
+
+type surpriseReport struct {
+	Tokens      int64  `json:"tokens"`
+	Perplexity  figure `json:"perplexity"`
+	BitsPerByte figure `json:"bits_per_byte"`
+	Blocks      int    `json:"blocks"`
+	BlockTokens int64  `json:"block_tokens"`
+}
+
+func surpriseOf(s *stats.Surprise) surpriseReport {
+	return surpriseReport{s.Tokens(), figureOf(s.Perplexity()), figureOf(s.BitsPerByte()), s.Blocks(), s.BlockTokens()}
+}
+
+func (r *reading) report() contextReport {
+	out := contextReport{Context: r.context, Speed: perSecond(int(r.all.Tokens()), r.spent), surpriseReport: surpriseOf(&r.all)}
+	longest := r.tokens
+	if r.context > 0 {
+		longest = min(longest, r.context)
+	}
+	from := int64(0)
+	for i := range r.positions {
+		to := min(longest, firstBucket<<i)
+		if r.positions[i].Tokens() > 0 {
+			out.Positions = append(out.Positions, positionReport{from, to, surpriseOf(&r.positions[i])})
+		}
+		from = to
+	}
+	return out
+}
+
+func (p *perplexity) report(c *cli.Context) error {
+	out := perplexityReport{Model: p.source.name, Device: p.Device().Name, File: p.file, Bytes: p.done, Tokens: p.tokens}
+	if p.bos >= 0 {
+		out.BOS = &p.bos
+	}
+	for _, r := range p.reading {
+		out.Contexts = append(out.Contexts, r.report())
+	}
+	if c.Bool("json") {
+		return printJSON(c, out)
+	}
+	return printText(c, p.describe()+out.text())
+}
+
+func (r perplexityReport) text() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "text    %s: %s bytes, %s tokens\n\n", r.File, spaced(r.Bytes), spaced(r.Tokens))
+	t := newTable(">context", ">tokens", ">perplexity", ">±", ">bits/byte", ">±", ">tokens/s")
+	for _, c := range r.Contexts {
+		t.add(append(append([]string{c.name()}, c.cells()...), fmt.Sprintf("%.0f", c.Speed))...)
+	}
+	text.WriteString(t.String())
+	for _, c := range r.Contexts {
+		fmt.Fprintf(&text, "\ncontext %s, by position\n", c.name())
+		t := newTable(">from", ">to", ">tokens", ">perplexity", ">±", ">bits/byte", ">±")
+		for _, p := range c.Positions {
+			t.add(append([]string{fmt.Sprint(p.From), fmt.Sprint(p.To - 1)}, p.cells()...)...)
+		}
+		text.WriteString(t.String())
+	}
+	return text.String()
+}
+
+func (c contextReport) name() string {
+	if c.Context == 0 {
+		return "all"
+	}
+	return fmt.Sprint(c.Context)
+}
+
+func (s surpriseReport) cells() []string {
+	cells := append([]string{fmt.Sprint(s.Tokens)}, s.Perplexity.cells(3)...)
+	return append(cells, s.BitsPerByte.cells(4)...)
+}
