@@ -14,6 +14,8 @@ import io
 import math
 import os
 import pathlib
+import signal
+import sys
 import time
 
 import numpy as np
@@ -206,10 +208,11 @@ class Run:
 KEPT = ("step", "seconds", "stage", "cost", "history")
 
 
-def train(run, say=print):
-    """Trains to the end of the budget; a row of the history is the mean of --log-every steps."""
+def train(run, say=print, stopped=lambda: False):
+    """Trains to the end of the budget, or until stopped says so, and saves; a row of the history
+    is the mean of --log-every steps. Returns whether the budget is spent."""
     a, recent, saved = run.args, [], time.monotonic()
-    while run.progress() < 1:
+    while run.progress() < 1 and not stopped():
         recent.append(run.advance())
         if run.step % a.log_every == 0:
             means = {name: np.mean([found[name] for found in recent if name in found])
@@ -223,6 +226,7 @@ def train(run, say=print):
             run.save()
             saved = time.monotonic()
     run.save()
+    return run.progress() >= 1
 
 
 def main():
@@ -233,7 +237,11 @@ def main():
         run.load()
     parameters = sum(p.numel() for p in run.model.parameters())
     print(f"{parameters} parameters, {len(run.books)} tokens of books, from step {run.step}", flush=True)
-    train(run, lambda line: print(line, flush=True))
+    asked = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: asked.append(number))  # the step is finished first
+    if not train(run, lambda line: print(line, flush=True), lambda: bool(asked)):
+        sys.exit(f"stopped after {run.step} steps: --resume goes on")
     hf.export(run.model, args.out)
     print(f"{args.out}: written after {run.step} steps, {run.seconds / 60:.1f} minutes", flush=True)
 
