@@ -133,7 +133,15 @@ func (b *Buffer) Memory() Memory { return b.where }
 // Mapped is the buffer's memory as the CPU sees it, nil for a DeviceLocal or closed buffer. What the
 // device wrote is there after the Wait of its submission. The slice must not be used after Close.
 func (b *Buffer) Mapped() []byte {
-	if b.block.mapped == nil || b.closed.Load() {
+	if b.where != HostVisible || b.closed.Load() {
+		return nil
+	}
+	return b.memory()
+}
+
+// memory is the buffer's memory, nil where the host does not see it.
+func (b *Buffer) memory() []byte {
+	if b.block.mapped == nil {
 		return nil
 	}
 	return unsafe.Slice((*byte)(unsafe.Add(b.block.mapped, b.off)), b.size)

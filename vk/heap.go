@@ -18,7 +18,7 @@ type Memory int
 
 // The kinds of memory.
 const (
-	DeviceLocal Memory = iota // the device's own; never mapped
+	DeviceLocal Memory = iota // the device's own; see Upload
 	HostVisible               // mapped, coherent, cached by the CPU where the device offers it
 )
 
@@ -34,6 +34,7 @@ func (m Memory) String() string {
 type heap struct {
 	d      *Device
 	shared int64 // bytes of a shared block
+	blind  bool  // for tests: the device's memory is its own
 	kinds  [2]heapKind
 }
 
@@ -49,7 +50,7 @@ type block struct {
 	memory    vulkan.DeviceMemory
 	typeIndex uint32
 	size      int64
-	mapped    unsafe.Pointer // the whole block, host memory only
+	mapped    unsafe.Pointer // the whole block, where the host sees it
 	dedicated bool
 	free      []extent // sorted, no two touch
 }
@@ -162,7 +163,7 @@ func (h *heap) allocate(where Memory, typeIndex uint32, size int64) (*block, err
 		return nil, err
 	}
 	b := &block{memory: memory, typeIndex: typeIndex, size: size, free: []extent{{0, size}}}
-	if where == HostVisible {
+	if where == HostVisible || h.seen(typeIndex) {
 		var p unsafe.Pointer
 		r := vulkan.MapMemory(h.d.handle, memory, 0, vulkan.DeviceSize(size), 0, &p)
 		if err := failed("vkMapMemory", r); err != nil {
@@ -177,6 +178,13 @@ func (h *heap) allocate(where Memory, typeIndex uint32, size int64) (*block, err
 	k.peak = max(k.peak, k.held)
 	h.d.counts.add(memoryHandle, 1)
 	return b, nil
+}
+
+// seen reports whether the host sees memory of a type as it does its own: that of a device that is, or
+// shares its memory with, the CPU.
+func (h *heap) seen(typeIndex uint32) bool {
+	const kind = uint32(vulkan.MemoryPropertyHostVisibleBit | vulkan.MemoryPropertyHostCoherentBit | vulkan.MemoryPropertyHostCachedBit)
+	return !h.blind && uint32(h.d.phys.c.memory.memoryTypes[typeIndex].propertyFlags)&kind == kind
 }
 
 // release gives back what alloc returned. One empty shared block per kind is kept, so that a loop

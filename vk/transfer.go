@@ -156,11 +156,11 @@ func (d *Device) flushFills() error {
 	return nil
 }
 
-// Upload fills dst through the staging ring. fill is called for consecutive pieces: p is to be
-// filled with what belongs at byte off of dst. Every piece is a multiple of align bytes (0 means 1)
-// except the last, which ends at dst.Size. The copies run behind the caller, in queue order; for a
-// HostVisible buffer Upload waits, so that Mapped shows them. An error of fill ends the upload and
-// is returned; what dst holds then is not defined. fill may use the device.
+// Upload fills dst in place where the host sees its memory, after everything submitted so far, and
+// else through the staging ring, where the copies run behind the caller in queue order. fill is
+// called for consecutive pieces: p is to be filled with what belongs at byte off of dst. Every piece is
+// a multiple of align bytes (0 means 1) except the last, which ends at dst.Size. An error of fill ends
+// the upload and is returned; what dst holds then is not defined. fill may use the device.
 func (d *Device) Upload(dst Span, align int64, fill func(p []byte, off int64) error) error {
 	align = max(align, 1)
 	if align > slotBytes {
@@ -171,15 +171,15 @@ func (d *Device) Upload(dst Span, align int64, fill func(p []byte, off int64) er
 	if err != nil {
 		return fmt.Errorf("upload: %w", err)
 	}
+	send := d.uploadPiece
+	if dst.Buffer.memory() != nil {
+		send = d.fillPiece
+	}
 	for off := int64(0); off < dst.Size && err == nil; off += piece {
-		n := min(piece, dst.Size-off)
-		err = d.uploadPiece(dst, off, n, fill)
+		err = send(dst, off, min(piece, dst.Size-off), fill)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err == nil && dst.Buffer.where == HostVisible {
-		err = d.queue.drain(d)
-	}
 	if err != nil && whole && !dst.Buffer.closed.Load() { // a new buffer must not show old memory
 		dst.Buffer.zero = true
 		d.transfers.fills = append(d.transfers.fills, dst.Buffer)
@@ -192,16 +192,38 @@ func (d *Device) Upload(dst Span, align int64, fill func(p []byte, off int64) er
 func (d *Device) beginUpload(dst Span) (whole bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := errors.Join(d.usable(), dst.check(d), d.openRing()); err != nil {
+	if err := errors.Join(d.usable(), dst.check(d)); err != nil {
 		return false, err
+	}
+	seen := dst.Buffer.memory() != nil
+	if !seen {
+		if err := d.openRing(); err != nil {
+			return false, err
+		}
 	}
 	if b := dst.Buffer; b.zero && dst.Size == b.size {
 		d.transfers.forget(b)
 		return true, nil
 	}
-	return false, d.flushFills()
+	if err := d.flushFills(); err != nil || !seen {
+		return false, err
+	}
+	return false, d.queue.drain(d) // what was submitted may use it
 }
 
+// fillPiece has a piece filled in its place, which nothing on the device uses.
+func (d *Device) fillPiece(dst Span, off, n int64, fill func(p []byte, off int64) error) error {
+	d.mu.Lock()
+	err := errors.Join(d.usable(), dst.check(d)) // fill may have closed them
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	at := dst.Off + off
+	return fill(dst.Buffer.memory()[at:at+n:at+n], off)
+}
+
+// uploadPiece has a piece filled in staging memory and copied from there.
 func (d *Device) uploadPiece(dst Span, off, n int64, fill func(p []byte, off int64) error) error {
 	s := <-d.transfers.ring
 	defer func() { d.transfers.ring <- s }()
@@ -222,9 +244,6 @@ func (d *Device) uploadPiece(dst Span, off, n int64, fill func(p []byte, off int
 		}
 		C.mmr_copy(d.table, cast[C.VkCommandBuffer](cb), cast[C.VkBuffer](s.staging.handle), 0,
 			cast[C.VkBuffer](dst.Buffer.handle), C.uint64_t(dst.Off+off), C.uint64_t(n))
-		if dst.Buffer.where == HostVisible {
-			d.barrier(cb, barrierEnd)
-		}
 	})
 }
 

@@ -19,8 +19,19 @@ func noise(n int64, seed uint64) []byte {
 	return b[:n]
 }
 
-func TestUploadDownload(t *testing.T) {
-	d := open(t)
+// eachWay runs a test with uploads in place, where the device has memory for that, and staged.
+func eachWay(t *testing.T, f func(t *testing.T, d *Device)) {
+	t.Run("in place", func(t *testing.T) { f(t, open(t)) })
+	t.Run("staged", func(t *testing.T) {
+		d := open(t)
+		d.heap.blind = true
+		f(t, d)
+	})
+}
+
+func TestUploadDownload(t *testing.T) { eachWay(t, testUploadDownload) }
+
+func testUploadDownload(t *testing.T, d *Device) {
 	for _, where := range []Memory{DeviceLocal, HostVisible} {
 		for _, n := range []int64{1, 3, 4096, slotBytes, slotBytes + 1, 5*slotBytes + 12345} {
 			b := buffer(t, d, n+32, where, nil)
@@ -48,8 +59,9 @@ func TestUploadDownload(t *testing.T) {
 }
 
 // TestUploadPieces: pieces follow one another and are whole multiples, the last ends the span.
-func TestUploadPieces(t *testing.T) {
-	d := open(t)
+func TestUploadPieces(t *testing.T) { eachWay(t, testUploadPieces) }
+
+func testUploadPieces(t *testing.T, d *Device) {
 	const n = 2*slotBytes + 100
 	b := buffer(t, d, n, DeviceLocal, nil)
 	for _, align := range []int64{0, 1, 12, 4096, 3 << 20, slotBytes} {
@@ -89,8 +101,9 @@ func TestTransferRefuses(t *testing.T) {
 }
 
 // TestNewBuffersAreZero reuses memory that held something else, also where a fill fails half way.
-func TestNewBuffersAreZero(t *testing.T) {
-	d := open(t)
+func TestNewBuffersAreZero(t *testing.T) { eachWay(t, testNewBuffersAreZero) }
+
+func testNewBuffersAreZero(t *testing.T, d *Device) {
 	const n = 2*slotBytes + 13
 	for _, where := range []Memory{DeviceLocal, HostVisible} {
 		for range 2 {
@@ -117,14 +130,15 @@ func TestNewBuffersAreZero(t *testing.T) {
 	if !allZero(download(t, d, b.Whole())) {
 		t.Error("after a failed first upload a buffer is not zero")
 	}
-	if len(d.transfers.ring) != ringSlots {
-		t.Errorf("%d slots came back", len(d.transfers.ring))
+	if n := len(d.transfers.ring); n != len(d.transfers.slots) {
+		t.Errorf("%d slots came back of %d", n, len(d.transfers.slots))
 	}
 }
 
 // TestUploadOrder: an upload comes after what was submitted before it and before what follows.
-func TestUploadOrder(t *testing.T) {
-	d := open(t)
+func TestUploadOrder(t *testing.T) { eachWay(t, testUploadOrder) }
+
+func testUploadOrder(t *testing.T, d *Device) {
 	p := pipeline(t, d, "axpy", 64)
 	const n = 64 * 1024
 	one := make([]float32, n)
