@@ -1,8 +1,11 @@
 package memmamba
 
 import (
+	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/ops"
@@ -10,20 +13,49 @@ import (
 )
 
 // A loader moves tensors from a mapped file to the device. Every section of rows and every width
-// is padded with zeros to a multiple of ops.Pad. The first error is kept.
+// is padded with zeros to a multiple of ops.Pad. The first error is kept. Matrices get their place
+// at once and are filled later, by all processors, while programs are built for them.
 type loader struct {
 	device   *vk.Device
 	tensors  *safetensors.Model
 	buffers  []*vk.Buffer
+	later    []func() // what fills the matrices
 	progress func(done, total int64)
-	done     int64
 	total    int64
-	err      error
+	err      error // until fill
+
+	mu     sync.Mutex // guards what follows
+	done   int64
+	failed error
 }
 
 func (l *loader) fail(err error) {
 	if l.err == nil {
 		l.err = err
+	}
+}
+
+// fill starts what was left for later. The function it returns waits for the end of it.
+func (l *loader) fill() (wait func() error) {
+	jobs := make(chan func(), len(l.later))
+	for _, job := range l.later {
+		jobs <- job
+	}
+	close(jobs)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for job := range jobs {
+				job()
+			}
+		})
+	}
+	return func() error {
+		workers.Wait()
+		if l.failed == nil {
+			l.advance(l.total)
+		}
+		return l.failed
 	}
 }
 
@@ -71,11 +103,19 @@ func (p piece) shape(cols int) []int {
 	return []int{sum(p.sections), cols}
 }
 
+// rows are the sections, of which a vector has one of one row.
+func (p piece) rows() []int {
+	if p.sections == nil {
+		return []int{1}
+	}
+	return p.sections
+}
+
 // stack loads several matrices of the same width below one another. They keep their type when they
 // share it and become F32 otherwise.
 func (l *loader) stack(pieces []piece, cols int) ops.Weight {
-	var rows [][]byte // of every row on the device; nil for padding
 	var dtype safetensors.DType
+	high := 0
 	tensors := make([]safetensors.Tensor, len(pieces))
 	for i, p := range pieces {
 		if tensors[i] = l.tensor(p.name, p.shape(cols)...); l.err != nil {
@@ -86,24 +126,25 @@ func (l *loader) stack(pieces []piece, cols int) ops.Weight {
 		} else {
 			dtype = tensors[i].DType
 		}
-	}
-	for i, p := range pieces {
-		data, err := rowsOf(tensors[i], cols, dtype)
-		if err != nil {
-			l.fail(err)
-			return ops.Weight{}
-		}
-		sections := p.sections
-		if sections == nil {
-			sections = []int{1}
-		}
-		for _, n := range sections {
-			rows = append(rows, data[:n]...)
-			rows = append(rows, make([][]byte, ops.Padded(n)-n)...)
-			data = data[n:]
+		for _, n := range p.rows() {
+			high += ops.Padded(n)
 		}
 	}
-	return l.uploadPanels(rows, ops.Padded(cols), deviceType(dtype))
+	return l.uploadPanels(high, ops.Padded(cols), deviceType(dtype), func() ([][]byte, error) {
+		var rows [][]byte
+		for i, p := range pieces {
+			data, err := rowsOf(tensors[i], cols, dtype)
+			if err != nil {
+				return nil, err
+			}
+			for _, n := range p.rows() {
+				rows = append(rows, data[:n]...)
+				rows = append(rows, make([][]byte, ops.Padded(n)-n)...)
+				data = data[n:]
+			}
+		}
+		return rows, nil
+	})
 }
 
 // rowsOf cuts a tensor's bytes into rows, widening it first if dtype is not its own.
@@ -131,32 +172,34 @@ func deviceType(d safetensors.DType) ops.Type {
 	return ops.F32
 }
 
-// uploadPanels puts rows of a matrix on the device in panels; a nil row is zero.
-func (l *loader) uploadPanels(rows [][]byte, cols int, t ops.Type) ops.Weight {
-	w := ops.Weight{Type: t, Rows: len(rows), Cols: cols, Panels: true}
+// uploadPanels puts a matrix of so many rows on the device in panels, later; a nil row of source is zero.
+func (l *loader) uploadPanels(rows, cols int, t ops.Type, source func() ([][]byte, error)) ops.Weight {
+	w := ops.Weight{Type: t, Rows: rows, Cols: cols, Panels: true}
 	bytes := t.PanelBytes(cols)
-	w.Span = l.allocate(int64(bytes) * int64(len(rows)/ops.PanelRows))
-	return l.upload(w, bytes, func(p []byte, i int) {
-		ops.Pack(p, rows[i*ops.PanelRows:(i+1)*ops.PanelRows])
+	w.Span = l.allocate(int64(bytes) * int64(rows/ops.PanelRows))
+	l.later = append(l.later, func() {
+		rows, err := source()
+		if err == nil {
+			err = l.upload(w, bytes, func(p []byte, i int) { ops.Pack(p, rows[i*ops.PanelRows:(i+1)*ops.PanelRows]) })
+		}
+		if err != nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.failed = cmp.Or(l.failed, err)
+		}
 	})
+	return w
 }
 
 // upload fills a weight piece by piece: fill writes piece i of a size in bytes.
-func (l *loader) upload(w ops.Weight, size int, fill func(p []byte, i int)) ops.Weight {
-	if l.err != nil {
-		return w
-	}
-	err := l.device.Upload(w.Span, int64(size), func(p []byte, at int64) error {
+func (l *loader) upload(w ops.Weight, size int, fill func(p []byte, i int)) error {
+	return l.device.Upload(w.Span, int64(size), func(p []byte, at int64) error {
 		for from := 0; from < len(p); from += size {
 			fill(p[from:from+size], (int(at)+from)/size)
 		}
 		l.advance(int64(len(p)))
 		return nil
 	})
-	if err != nil {
-		l.fail(err)
-	}
-	return w
 }
 
 // vector loads a tensor of n numbers as F32.
@@ -204,10 +247,15 @@ func (l *loader) upload32(numbers []float32, rows, cols int) ops.Weight {
 		return ops.Weight{}
 	}
 	w := ops.Weight{Type: ops.F32, Rows: rows, Cols: cols, Span: l.allocate(int64(len(data)))}
-	return l.upload(w, 4*cols, func(p []byte, i int) { copy(p, data[i*4*cols:]) })
+	if l.err == nil {
+		l.fail(l.upload(w, 4*cols, func(p []byte, i int) { copy(p, data[i*4*cols:]) }))
+	}
+	return w
 }
 
 func (l *loader) advance(bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.done += bytes
 	if l.progress != nil {
 		l.progress(min(l.done, l.total), l.total)

@@ -59,7 +59,8 @@ func TestLoadingMemory(t *testing.T) {
 		if n := large.made + large.host; n >= 200e6 {
 			t.Errorf("%v: loading %d bytes took %d of host memory", d, large.file, n)
 		}
-		if large.live > small.live+1<<20 || large.live > 8<<20 || large.host != small.host {
+		// The programs are built meanwhile: a few kilobytes a kernel.
+		if large.live > small.live+2<<20 || large.live > 8<<20 || large.host != small.host {
 			t.Errorf("%v: the memory for loading grew with the model, from %+v to %+v", d, small, large)
 		}
 	}

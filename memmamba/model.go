@@ -4,6 +4,7 @@
 package memmamba
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,7 +26,7 @@ type Options struct {
 	Device   string                  // index, part of the name or UUID; the best when empty
 	Validate bool                    // run under the Vulkan validation layer; every message is an error
 	Chunk    int                     // tokens of a prompt in one pass, 1 to MaxChunk; 0 is DefaultChunk
-	Progress func(done, total int64) // called while weights load, in bytes; may be nil
+	Progress func(done, total int64) // called while weights load, in bytes, one call at a time; may be nil
 }
 
 // A Model is a checkpoint on a device. It may serve any number of states, one call at a time.
@@ -93,16 +94,25 @@ func open(name string, fsys fs.FS, tensors func() (*safetensors.Model, error), o
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{config: config, device: device, source: newFingerprint(config, files)}
-	if m.weights, err = loadWeights(device, files, config, o.Progress); err != nil {
-		err = fmt.Errorf("model %s: %w", filepath.Dir(name), err)
-	} else {
-		err = m.build(o.Chunk)
-	}
+	m := &Model{config: config, device: device}
+	source := make(chan fingerprint, 1)
+	go func() { source <- newFingerprint(config, files) }()
+	err = m.load(files, o)
+	m.source = <-source
 	if err != nil {
-		return nil, errors.Join(err, m.Close())
+		return nil, errors.Join(fmt.Errorf("model %s: %w", filepath.Dir(name), err), m.Close())
 	}
 	return m, nil
+}
+
+// load fills the weights while the programs are built.
+func (m *Model) load(files *safetensors.Model, o Options) error {
+	var err error
+	if m.weights, err = loadWeights(m.device, files, m.config, o.Progress); err != nil {
+		return err
+	}
+	err = m.build(o.Chunk)
+	return cmp.Or(err, m.weights.wait())
 }
 
 // build plans the programs and allocates the arena they share.

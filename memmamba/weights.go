@@ -18,6 +18,7 @@ type weights struct {
 	Memory     *memoryWeights
 
 	buffers []*vk.Buffer
+	wait    func() error // until all of them are filled; see loadWeights
 }
 
 // layer holds the parameters of one block by the names of the Mamba paper.
@@ -31,7 +32,8 @@ type layer struct {
 	Memory           *layerMemory // of MemMamba
 }
 
-// loadWeights moves a checkpoint's tensors to the device.
+// loadWeights moves a checkpoint's tensors to the device. They have their places when it returns, but
+// are not all there before wait has returned, until when the tensors must stay open.
 func loadWeights(device *vk.Device, tensors *safetensors.Model, c Config, progress func(done, total int64)) (*weights, error) {
 	l := &loader{device: device, tensors: tensors, progress: progress}
 	for _, name := range tensors.Names() {
@@ -42,8 +44,7 @@ func loadWeights(device *vk.Device, tensors *safetensors.Model, c Config, progre
 	w.load(l, c)
 	w.buffers = l.buffers
 	if l.err == nil {
-		l.done = l.total
-		l.advance(0)
+		w.wait = l.fill()
 		return w, nil
 	}
 	w.Close()
