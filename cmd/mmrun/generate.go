@@ -100,14 +100,20 @@ func generateAction(c *cli.Context) (err error) {
 	if err := g.readFlags(c); err != nil {
 		return err
 	}
-	src, err := g.readPrompt(c)
+	in, src, err := readPrompt(c)
 	if err != nil {
 		return err
 	}
-	if g.engine, err = openEngine(c, src); err != nil {
+	// A large vocabulary takes as long to read as a device to open.
+	encoded := make(chan error, 1)
+	go func() { encoded <- g.encode(in, src) }()
+	g.engine, err = openEngine(c, src)
+	if err == nil {
+		defer g.close(&err)
+	}
+	if err = cmp.Or(<-encoded, err); err != nil {
 		return err
 	}
-	defer g.close(&err)
 	g.options.Sample.Vocab = g.tok.VocabSize() // rows beyond it are padding
 	state, err := g.loadState(c.String("state-load"))
 	if err != nil {
@@ -156,29 +162,31 @@ func (g *generation) readFlags(c *cli.Context) error {
 	return nil
 }
 
-// readPrompt reads the prompt and turns it into tokens.
-func (g *generation) readPrompt(c *cli.Context) (source, error) {
+// readPrompt reads the prompt and finds the model.
+func readPrompt(c *cli.Context) (input, source, error) {
 	in, ok, err := readInput(c)
 	if err != nil {
-		return source{}, err
+		return in, source{}, err
 	}
 	if !ok && !c.IsSet("state-load") {
-		return source{}, usagef("no prompt: give --prompt TEXT, --prompt-file FILE, or - for standard input")
+		return in, source{}, usagef("no prompt: give --prompt TEXT, --prompt-file FILE, or - for standard input")
 	}
 	if ok && in.text == "" {
-		return source{}, fmt.Errorf("%s: the prompt is empty", in.name)
+		return in, source{}, fmt.Errorf("%s: the prompt is empty", in.name)
 	}
 	src, err := sourceOf(c)
-	if err != nil {
-		return src, err
-	}
+	return in, src, err
+}
+
+// encode reads the tokenizer and turns the prompt into tokens.
+func (g *generation) encode(in input, src source) (err error) {
 	if g.tok, err = src.tokenizer(); err != nil {
-		return src, err
+		return err
 	}
 	if g.prompt, err = g.tok.Encode(in.text); err != nil {
-		return src, fmt.Errorf("%s: %w", in.name, err)
+		return fmt.Errorf("%s: %w", in.name, err)
 	}
-	return src, nil
+	return nil
 }
 
 // run reads the prompt and writes the text.
