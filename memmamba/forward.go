@@ -75,7 +75,7 @@ func (m *Model) ForwardAll(ctx context.Context, s *State, tokens []int32, each f
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := m.feed(s, tokens[done:], func() error { return s.run(m.programs.chunk) }, m.programs.chunkTokens)
+		n, err := m.feedChunk(s, tokens[done:])
 		if err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (m *Model) advance(s *State, tokens []int32, choose bool) (int, error) {
 	if len(tokens) == 1 {
 		return 1, m.step(s, tokens, choose)
 	}
-	n, err := m.feed(s, tokens, func() error { return s.run(m.programs.chunk) }, m.programs.chunkTokens)
+	n, err := m.feedChunk(s, tokens)
 	if err != nil || n < len(tokens) {
 		return n, err
 	}

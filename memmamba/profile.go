@@ -25,15 +25,19 @@ func (m *Model) Profile(ctx context.Context, s *State, tokens []int32) ([]OpTime
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		program, limit := m.programs.chunk, m.programs.chunkTokens
-		if len(tokens)-done == 1 {
-			program, limit = m.programs.step, 1
+		program, limit := m.programs.step, 1
+		if len(tokens)-done > 1 {
+			var err error
+			if program, err = m.pass(len(tokens) - done); err != nil {
+				return nil, err
+			}
+			limit = m.programs.chunkTokens
 		}
 		n, err := m.feed(s, tokens[done:], func() error { return s.timed(program, &all) }, limit)
 		if err != nil {
 			return nil, err
 		}
-		if done += n; done == len(tokens) && program == m.programs.chunk {
+		if done += n; done == len(tokens) && program != m.programs.step {
 			m.programs.setParams(n, s.position)
 			if err := s.timed(m.programs.head, &all); err != nil {
 				return nil, err

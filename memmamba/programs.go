@@ -31,6 +31,7 @@ type programs struct {
 	chunkTokens int
 
 	chunk *graph.Program // a prompt chunk, up to the last layer
+	short []*shortPass   // the same for fewer tokens
 	step  *graph.Program // one token, up to its logits
 	head  *graph.Program // logits of a chunk's last token
 	rows  *graph.Program // logits of up to rowsBlock tokens of a chunk
@@ -56,22 +57,28 @@ type recordKey struct {
 func newPrograms(m *Model, chunk int) (*programs, error) {
 	p := &programs{
 		layout: newStateLayout(m.config, 1), chunkTokens: chunk, device: m.device,
-		spans: map[string]vk.Span{}, recorded: map[recordKey]*graph.Recording{},
+		spans: map[string]vk.Span{}, recorded: map[recordKey]*graph.Recording{}, short: shortPasses(),
 	}
 	err := p.allocate(m.config, p.residualRows())
 	for _, one := range p.builds(m.config) {
 		if err != nil {
 			break
 		}
-		g := &pass{Graph: graph.New(m.device), c: m.config, w: m.weights, state: p.layout, tokens: one.tokens}
-		one.build(g)
-		*one.into, err = g.Plan()
+		err = p.plan(m, one)
 	}
 	if err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// plan makes one program.
+func (p *programs) plan(m *Model, one build) (err error) {
+	g := &pass{Graph: graph.New(m.device), c: m.config, w: m.weights, state: p.layout, tokens: one.tokens}
+	one.build(g)
+	*one.into, err = g.Plan()
+	return err
 }
 
 // A build makes one program: for how many tokens at the most, and how.

@@ -41,7 +41,7 @@ func (m *Model) Score(ctx context.Context, s *State, tokens, targets []int32, ea
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := m.feed(s, tokens[done:], func() error { return s.run(m.programs.chunk) }, m.programs.chunkTokens)
+		n, err := m.feedChunk(s, tokens[done:])
 		if err != nil {
 			return err
 		}
