@@ -17,8 +17,8 @@ import kernels
 
 @torch.no_grad()
 def bits_per_byte(model, texts, chunk=1024):
-    """The mean of -log2 p(byte | all bytes before it in its file). A chunk is a multiple of the
-    memory's window, if there is a memory."""
+    """The mean of -log2 p(byte | all bytes before it in its file)."""
+    chunk = max(1, chunk // model.window) * model.window
     device, nats, count = model.backbone.embeddings.weight.device, 0.0, 0
     for text in texts:
         tokens, state = torch.from_numpy(text).to(device)[None], model.zero_state(1)

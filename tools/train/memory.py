@@ -225,6 +225,7 @@ class MemMamba(Mamba):
 
     def __init__(self, config, kernels):
         super().__init__(config, kernels)
+        self.window = config.memory_window
         self.backbone.layers = nn.ModuleList([Block(config, i) for i in range(config.num_hidden_layers)])
         self.trace, self.begun = [], False
 
@@ -238,8 +239,8 @@ class MemMamba(Mamba):
         last. keep (B, windows), of ones and zeros, drops Mamba's state where a window begins. A
         call that ends inside of a window is a sequence's last one. trace then holds, of every
         layer, its Notes and the scores of its state."""
-        if state.position % self.config.memory_window:
-            raise ValueError(f"token {state.position} lies inside of a window of {self.config.memory_window}")
+        if state.position % self.window:
+            raise ValueError(f"token {state.position} lies inside of a window of {self.window}")
         weight, r, after, self.trace = self.backbone.embeddings.weight, self.backbone.embeddings(tokens), [], []
         for layer, before in zip(self.backbone.layers, state.layers):
             below = [notes for notes, _ in self.trace[-self.config.cross_layer_period:]]

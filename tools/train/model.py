@@ -98,6 +98,8 @@ class Backbone(nn.Module):
 class Mamba(nn.Module):
     """Tied embeddings, biases in the convolution and the time step only."""
 
+    window = 1  # a sequence may be cut into calls at multiples of it
+
     def __init__(self, config, kernels):
         super().__init__()
         self.config, self.kernels = config, kernels

@@ -1,7 +1,6 @@
 """Accuracy of a model directory or a checkpoint on the passkey task, by length of the prompt."""
 
 import argparse
-import pathlib
 
 import numpy as np
 import torch
@@ -18,14 +17,14 @@ import passkey
 def accuracy(model, length, depths, trials, seed, text=passkey.GRASS, chunk=1024, batch=32):
     """The part of trials whose five digits all come out, for each depth. Greedy decoding says the
     digits just when each is the most likely after the right ones before it, so all are fed."""
-    found = []
+    found, chunk = [], max(1, chunk // model.window) * model.window
     for i in range(depths):
-        rows, keys = [], []
+        rows = []
         for trial in range(trials):
             random = np.random.RandomState([seed, length, i, trial])
             key = passkey.random_key(random)
-            prompt = passkey.prompt(random, length, key, (i + 0.5) / depths, text)
-            rows.append(np.concatenate([prompt, passkey.as_tokens(passkey.answer(key))]))
+            asked = passkey.prompt(random, length, key, (i + 0.5) / depths, text)
+            rows.append(np.concatenate([asked, passkey.as_tokens(passkey.answer(key))]))
         right = 0
         for rows in torch.from_numpy(np.stack(rows)).split(batch):
             state, digits = model.zero_state(len(rows)), []

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import evaluate
 import hf
 import kernels
+import retrieve
 from memory import MemMamba, MemoryConfig
 from test_train import Loop
 
@@ -130,6 +132,12 @@ class Models(unittest.TestCase):
             self.assertTrue(0.1 < asked[:, 1:].float().mean() < 0.9, "some windows read, some do not")
             with self.assertRaisesRegex(ValueError, "token 150 lies inside of a window of 32"):
                 model(tokens[:, :1], state)
+
+    def test_measures_cut_where_windows_end(self):
+        model, text = tiny(kernels.Torch(), vocab_size=257, memory_window=24), np.arange(150) % 40
+        whole, cut = (evaluate.bits_per_byte(model, [text], chunk) for chunk in (1000, 60))
+        self.assertAlmostEqual(whole, cut, places=5)
+        self.assertEqual(retrieve.accuracy(model, 130, 1, 2, 1, chunk=60), retrieve.accuracy(model, 130, 1, 2, 1))
 
     def test_batch_equals_one_by_one(self):
         model, tokens = tiny(kernels.Torch()).double(), torch.randint(40, (4, 100))

@@ -63,6 +63,8 @@ class Task(unittest.TestCase):
         """Models that see the whole sequence: one says every key, one errs in a key's last digit
         when the first is odd, and both are fed in chunks that cut the answer."""
         class Oracle:
+            window = 1
+
             def __init__(self, errs):
                 self.errs = errs
 
