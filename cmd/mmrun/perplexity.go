@@ -62,7 +62,7 @@ func perplexityAction(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	text, err := corpus.New(name, from, tok)
+	encode, err := corpus.Plain(tok)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func perplexityAction(c *cli.Context) (err error) {
 		p.bos = bos[0]
 	}
 	defer p.close()
-	if err := p.run(sig.ctx, text, lengths); err != nil {
+	if err := p.run(sig.ctx, corpus.New(name, from, encode), lengths); err != nil {
 		return err
 	}
 	return p.report(c)

@@ -8,8 +8,6 @@ import (
 	"io"
 	"slices"
 	"unicode/utf8"
-
-	"github.com/mmrun/mmrun/internal/tokenizer"
 )
 
 const (
@@ -25,9 +23,7 @@ const (
 type Reader struct {
 	name   string
 	from   io.Reader
-	tok    *tokenizer.Tokenizer
-	prefix int // tokens that the tokenizer puts around every text
-	suffix int
+	encode Encoder
 	piece  int    // pieceBytes
 	text   []byte // read and not encoded yet
 	valid  int    // bytes of text that are known to be whole characters
@@ -35,23 +31,9 @@ type Reader struct {
 	ended  bool
 }
 
-// New returns a Reader of the text that from holds; name stands for it in errors. What the tokenizer's
-// post-processor puts around a text is left out.
-func New(name string, from io.Reader, tok *tokenizer.Tokenizer) (*Reader, error) {
-	around, err := tok.Encode("")
-	if err != nil {
-		return nil, err
-	}
-	letter, err := tok.Encode("a")
-	if err != nil {
-		return nil, err
-	}
-	r := &Reader{name: name, from: from, tok: tok, piece: pieceBytes}
-	for r.prefix < len(around) && letter[r.prefix] == around[r.prefix] {
-		r.prefix++
-	}
-	r.suffix = len(around) - r.prefix
-	return r, nil
+// New returns a Reader of the text that from holds; name stands for it in errors.
+func New(name string, from io.Reader, encode Encoder) *Reader {
+	return &Reader{name: name, from: from, encode: encode, piece: pieceBytes}
 }
 
 // Next returns the tokens of the next piece of the text, one at least, and io.EOF after the last.
@@ -82,7 +64,7 @@ func (r *Reader) Next() ([]int32, error) {
 // take encodes the first n bytes. A text that is all removed by the tokenizer has no tokens, and the
 // next piece is taken instead.
 func (r *Reader) take(n int) ([]int32, error) {
-	ids, err := r.encode(r.text[:n])
+	ids, err := r.encode(string(r.text[:n]))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -91,15 +73,6 @@ func (r *Reader) take(n int) ([]int32, error) {
 		return r.Next()
 	}
 	return ids, nil
-}
-
-// encode is the tokenizer's Encode without what it puts around a text.
-func (r *Reader) encode(text []byte) ([]int32, error) {
-	ids, err := r.tok.Encode(string(text))
-	if err != nil {
-		return nil, err
-	}
-	return ids[r.prefix : len(ids)-r.suffix], nil
 }
 
 // fill reads on until there are want bytes or the text ends, and finds what is not UTF-8.
@@ -164,15 +137,15 @@ func (r *Reader) parts(at int) (bool, error) {
 	for to < r.valid && !utf8.RuneStart(r.text[to]) {
 		to++
 	}
-	whole, err := r.encode(r.text[from:to])
+	whole, err := r.encode(string(r.text[from:to]))
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", r.name, err)
 	}
-	left, err := r.encode(r.text[from:at])
+	left, err := r.encode(string(r.text[from:at]))
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", r.name, err)
 	}
-	right, err := r.encode(r.text[at:to])
+	right, err := r.encode(string(r.text[at:to]))
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", r.name, err)
 	}

@@ -78,10 +78,11 @@ func parse(t testing.TB, regex, prefix bool, around string) *tokenizer.Tokenizer
 
 // all reads a text in pieces of some bytes and says in how many.
 func all(tok *tokenizer.Tokenizer, from io.Reader, piece int) (ids []int32, pieces int, err error) {
-	r, err := New("text", from, tok)
+	encode, err := Plain(tok)
 	if err != nil {
 		return nil, 0, err
 	}
+	r := New("text", from, encode)
 	r.piece = piece
 	for {
 		more, err := r.Next()
@@ -173,10 +174,11 @@ func TestMemoryStays(t *testing.T) {
 	for text.Len() < 1<<20 {
 		fmt.Fprintf(&text, "%d the ", rng.Uint32())
 	}
-	r, err := New("text", strings.NewReader(text.String()), parse(t, true, false, ""))
+	encode, err := Plain(parse(t, true, false, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := New("text", strings.NewReader(text.String()), encode)
 	for err == nil {
 		_, err = r.Next()
 		if cap(r.text) > 4*pieceBytes {

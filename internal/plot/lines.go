@@ -1,0 +1,174 @@
+package plot
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"sort"
+
+	gonum "gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Lines are curves over one axis, each with its name at its right end.
+type Lines struct {
+	Title, X, Y string
+	LogX, LogY  bool
+	Low, High   float64 // of the vertical axis; equal: what the curves need
+	Curves      []Curve
+	// XTicks are where the horizontal axis has labels; nil leaves it to chance.
+	XTicks []Tick
+}
+
+// A Tick is a label on an axis.
+type Tick struct {
+	Value float64
+	Label string
+}
+
+// A Curve is a function by points. Low and High, where given, are the bounds of a band around it.
+type Curve struct {
+	Name      string
+	X, Y      []float64
+	Low, High []float64
+	Dashed    bool
+	Dots      bool // at the points
+}
+
+const linesWide, linesHigh = vg.Length(640), vg.Length(400)
+
+// curveColors can be told apart by the colour-blind (Okabe and Ito).
+var curveColors = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {86, 86, 86, 255}, {230, 159, 0, 255}}
+
+func (l Lines) size() (wide, high vg.Length) { return linesWide, linesHigh }
+
+func (l Lines) draw(c draw.Canvas) error {
+	p := frame(l.Title, l.X, l.Y)
+	grid := plotter.NewGrid()
+	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
+	p.Add(grid)
+	for i, curve := range l.Curves {
+		if err := addCurve(p, curve, curveColors[i%len(curveColors)]); err != nil {
+			return fmt.Errorf("curve %q: %w", curve.Name, err)
+		}
+	}
+	if l.High > l.Low {
+		p.Y.Min, p.Y.Max = l.Low, l.High
+	}
+	if l.LogX {
+		p.X.Scale, p.X.Tick.Marker = gonum.LogScale{}, gonum.LogTicks{Prec: -1}
+	}
+	if l.LogY {
+		p.Y.Scale, p.Y.Tick.Marker = gonum.LogScale{}, gonum.LogTicks{Prec: -1}
+	}
+	if l.XTicks != nil {
+		var ticks gonum.ConstantTicks
+		for _, t := range l.XTicks {
+			ticks = append(ticks, gonum.Tick{Value: t.Value, Label: t.Label})
+		}
+		p.X.Tick.Marker = ticks
+	}
+	p.Add(names{l.Curves})
+	p.Draw(c)
+	return nil
+}
+
+func addCurve(p *gonum.Plot, c Curve, shade color.RGBA) error {
+	if len(c.Low) > 0 {
+		if len(c.Low) != len(c.X) || len(c.High) != len(c.X) {
+			return fmt.Errorf("%d points with %d and %d bounds", len(c.X), len(c.Low), len(c.High))
+		}
+		var edge plotter.XYs
+		for i, x := range c.X {
+			edge = append(edge, plotter.XY{X: x, Y: c.High[i]})
+		}
+		for i := len(c.X) - 1; i >= 0; i-- {
+			edge = append(edge, plotter.XY{X: c.X[i], Y: c.Low[i]})
+		}
+		band, err := plotter.NewPolygon(edge)
+		if err != nil {
+			return err
+		}
+		band.Color, band.LineStyle.Width = color.NRGBA{shade.R, shade.G, shade.B, 45}, 0
+		p.Add(band)
+	}
+	if len(c.X) != len(c.Y) {
+		return fmt.Errorf("%d points at %d places", len(c.Y), len(c.X))
+	}
+	points := make(plotter.XYs, len(c.X))
+	for i := range points {
+		points[i].X, points[i].Y = c.X[i], c.Y[i]
+	}
+	line, dots, err := plotter.NewLinePoints(points)
+	if err != nil {
+		return err
+	}
+	line.Color, line.Width = shade, 2
+	if c.Dashed {
+		line.Dashes = []vg.Length{6, 4}
+	}
+	p.Add(line)
+	if c.Dots {
+		dots.GlyphStyle = draw.GlyphStyle{Color: shade, Radius: 3, Shape: draw.CircleGlyph{}}
+		p.Add(dots)
+	}
+	return nil
+}
+
+// names writes every curve's name beside its last point, moved where names would cover one another.
+type names struct{ curves []Curve }
+
+const nameGap = vg.Length(6) // between a curve and its name
+
+func (n names) style(p *gonum.Plot) text.Style {
+	sty := p.X.Tick.Label
+	sty.XAlign, sty.YAlign, sty.Font.Size = draw.XLeft, draw.YCenter, labelSize
+	return sty
+}
+
+// Plot writes the names.
+func (n names) Plot(c draw.Canvas, p *gonum.Plot) {
+	toX, toY := p.Transforms(&c)
+	sty := n.style(p)
+	high := sty.Height("X") * 1.4
+	type name struct {
+		at    vg.Point
+		curve int
+	}
+	var all []name
+	for i, curve := range n.curves {
+		last := len(curve.X) - 1
+		y := max(p.Y.Min, min(p.Y.Max, curve.Y[last]))
+		if math.IsNaN(y) {
+			continue
+		}
+		all = append(all, name{vg.Point{X: toX(curve.X[last]) + nameGap, Y: toY(y)}, i})
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].at.Y < all[j].at.Y })
+	for i := 1; i < len(all); i++ {
+		all[i].at.Y = max(all[i].at.Y, all[i-1].at.Y+high)
+	}
+	top := c.Max.Y
+	for i := len(all) - 1; i >= 0; i-- {
+		all[i].at.Y = min(all[i].at.Y, top)
+		top = all[i].at.Y - high
+	}
+	for _, one := range all {
+		sty.Color = curveColors[one.curve%len(curveColors)]
+		c.FillText(sty, one.at, n.curves[one.curve].Name)
+	}
+}
+
+// GlyphBoxes reserves the room that the names take.
+func (n names) GlyphBoxes(p *gonum.Plot) []gonum.GlyphBox {
+	var boxes []gonum.GlyphBox
+	sty := n.style(p)
+	for _, curve := range n.curves {
+		x := p.X.Norm(curve.X[len(curve.X)-1])
+		boxes = append(boxes, gonum.GlyphBox{X: x, Y: 0.5, Rectangle: vg.Rectangle{Max: vg.Point{X: sty.Width(curve.Name) + nameGap}}})
+	}
+	return boxes
+}
