@@ -62,23 +62,12 @@ func (h HeatMap) draw(c draw.Canvas) error {
 	bar := frame("", "", h.Scale)
 	bar.X.Tick.Marker, bar.X.LineStyle.Width = gonum.ConstantTicks{}, 0
 	bar.X.Min, bar.X.Max, bar.Y.Min, bar.Y.Max = 0, 1, h.Low, h.High
-	bar.Y.Tick.Marker = h.ticks()
+	bar.Y.Tick.Marker = quarters(h.Low, h.High, h.Label)
 	bar.Add(ramp{})
 	data := cells.DataCanvas(left)
 	right := draw.Crop(c, c.Max.X-c.Min.X-scale+16, 0, data.Min.Y-c.Min.Y, data.Max.Y-c.Max.Y)
 	bar.Draw(right)
 	return nil
-}
-
-// ticks divide the scale in four.
-func (h HeatMap) ticks() gonum.ConstantTicks {
-	const parts = 4
-	var ticks gonum.ConstantTicks
-	for i := range parts + 1 {
-		v := h.Low + (h.High-h.Low)*float64(i)/parts
-		ticks = append(ticks, gonum.Tick{Value: v, Label: h.Label(v)})
-	}
-	return ticks
 }
 
 // heat draws the cells.

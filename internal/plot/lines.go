@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"sort"
+	"strconv"
 
 	gonum "gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -50,13 +51,16 @@ func (l Lines) draw(c draw.Canvas) error {
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
 	p.Add(grid)
-	for i, curve := range l.Curves {
-		if err := addCurve(p, curve, curveColors[i%len(curveColors)]); err != nil {
-			return fmt.Errorf("curve %q: %w", curve.Name, err)
+	for _, add := range []func(*gonum.Plot, Curve, color.RGBA) error{addBand, addCurve} { // curves over bands
+		for i, curve := range l.Curves {
+			if err := add(p, curve, curveColors[i%len(curveColors)]); err != nil {
+				return fmt.Errorf("curve %q: %w", curve.Name, err)
+			}
 		}
 	}
 	if l.High > l.Low {
 		p.Y.Min, p.Y.Max = l.Low, l.High
+		p.Y.Tick.Marker = quarters(l.Low, l.High, func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) })
 	}
 	if l.LogX {
 		p.X.Scale, p.X.Tick.Marker = gonum.LogScale{}, gonum.LogTicks{Prec: -1}
@@ -76,25 +80,30 @@ func (l Lines) draw(c draw.Canvas) error {
 	return nil
 }
 
-func addCurve(p *gonum.Plot, c Curve, shade color.RGBA) error {
-	if len(c.Low) > 0 {
-		if len(c.Low) != len(c.X) || len(c.High) != len(c.X) {
-			return fmt.Errorf("%d points with %d and %d bounds", len(c.X), len(c.Low), len(c.High))
-		}
-		var edge plotter.XYs
-		for i, x := range c.X {
-			edge = append(edge, plotter.XY{X: x, Y: c.High[i]})
-		}
-		for i := len(c.X) - 1; i >= 0; i-- {
-			edge = append(edge, plotter.XY{X: c.X[i], Y: c.Low[i]})
-		}
-		band, err := plotter.NewPolygon(edge)
-		if err != nil {
-			return err
-		}
-		band.Color, band.LineStyle.Width = color.NRGBA{shade.R, shade.G, shade.B, 45}, 0
-		p.Add(band)
+func addBand(p *gonum.Plot, c Curve, shade color.RGBA) error {
+	if len(c.Low) == 0 {
+		return nil
 	}
+	if len(c.Low) != len(c.X) || len(c.High) != len(c.X) {
+		return fmt.Errorf("%d points with %d and %d bounds", len(c.X), len(c.Low), len(c.High))
+	}
+	var edge plotter.XYs
+	for i, x := range c.X {
+		edge = append(edge, plotter.XY{X: x, Y: c.High[i]})
+	}
+	for i := len(c.X) - 1; i >= 0; i-- {
+		edge = append(edge, plotter.XY{X: c.X[i], Y: c.Low[i]})
+	}
+	band, err := plotter.NewPolygon(edge)
+	if err != nil {
+		return err
+	}
+	band.Color, band.LineStyle.Width = color.NRGBA{shade.R, shade.G, shade.B, 45}, 0
+	p.Add(band)
+	return nil
+}
+
+func addCurve(p *gonum.Plot, c Curve, shade color.RGBA) error {
 	if len(c.X) != len(c.Y) {
 		return fmt.Errorf("%d points at %d places", len(c.Y), len(c.X))
 	}

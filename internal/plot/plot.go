@@ -85,6 +85,17 @@ func nominal(labels []string) gonum.ConstantTicks {
 	return ticks
 }
 
+// quarters divide an axis in four.
+func quarters(low, high float64, label func(v float64) string) gonum.ConstantTicks {
+	const parts = 4
+	var ticks gonum.ConstantTicks
+	for i := range parts + 1 {
+		v := low + (high-low)*float64(i)/parts
+		ticks = append(ticks, gonum.Tick{Value: v, Label: label(v)})
+	}
+	return ticks
+}
+
 // Short writes a whole number with a k for thousands where that loses nothing, as 400k.
 func Short(n int) string {
 	switch {

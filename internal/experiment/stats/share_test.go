@@ -17,4 +17,10 @@ func TestInterval(t *testing.T) {
 			t.Errorf("%d of %d: %.4f to %.4f, want %.4f to %.4f", test.right, test.all, low, high, test.low, test.high)
 		}
 	}
+	if low, _ := Interval(0, 6); low != 0 {
+		t.Errorf("0 of 6: from %g on", low)
+	}
+	if _, high := Interval(6, 6); high != 1 {
+		t.Errorf("6 of 6: up to %g", high)
+	}
 }

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/experiment/corpus"
+	"github.com/mmrun/mmrun/internal/experiment/retrieval"
+	"github.com/mmrun/mmrun/internal/experiment/stats"
+	"github.com/mmrun/mmrun/internal/plot"
+	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+// score counts right answers, as --json prints it.
+type score struct {
+	Accuracy float64 `json:"accuracy"`
+	Low      float64 `json:"low"`  // 95% interval
+	High     float64 `json:"high"` // of the accuracy
+	Right    int     `json:"right"`
+	Trials   int     `json:"trials"`
+}
+
+func scoreOf(right, trials int) score {
+	low, high := stats.Interval(right, trials)
+	return score{float64(right) / float64(trials), low, high, right, trials}
+}
+
+// cells are the accuracy and its interval for a table, in percent.
+func (s score) cells() []string {
+	return []string{plot.Percent(s.Accuracy), plot.Percent(s.Low), plot.Percent(s.High)}
+}
+
+// reply is what a model wrote and should have written.
+type reply struct {
+	Answer string `json:"answer"`
+	Wrote  string `json:"wrote"`
+	Right  bool   `json:"right"`
+}
+
+// asking puts prompts to a model and follows the tokens it reads.
+type asking struct {
+	*engine
+	tok      *tokenizer.Tokenizer
+	trunk    *memmamba.State
+	done     int64
+	total    int64
+	progress func(done, total int64)
+}
+
+// newAsking starts a progress bar; total is how many tokens there will be to read. close ends both.
+func (e *engine) newAsking(tok *tokenizer.Tokenizer, total int64) (*asking, error) {
+	trunk, err := e.NewState()
+	if err != nil {
+		return nil, err
+	}
+	return &asking{engine: e, tok: tok, trunk: trunk, total: total, progress: e.console.progress("tokens", tokenWords)}, nil
+}
+
+func (a *asking) close() {
+	a.console.clear()
+	a.trunk.Close()
+}
+
+// ask puts prompts to the model and returns what it writes after each. What all prompts that are left
+// begin with is read once: the state is branched there.
+func (a *asking) ask(ctx context.Context, prompts []retrieval.Prompt) ([]reply, error) {
+	if err := a.trunk.Reset(); err != nil {
+		return nil, err
+	}
+	var replies []reply
+	for i, p := range prompts {
+		wrote, err := a.answer(ctx, prompts[i:])
+		if err != nil {
+			return nil, err
+		}
+		replies = append(replies, reply{p.Answer, wrote, retrieval.Right(wrote, p.Answer)})
+	}
+	return replies, nil
+}
+
+// answer is what the model writes after the first of some prompts. The trunk has read what it shares
+// with the others after that, or all of it when there are none.
+func (a *asking) answer(ctx context.Context, prompts []retrieval.Prompt) (string, error) {
+	at, to := int(a.trunk.Position()), shared(prompts)
+	if len(prompts) == 1 {
+		return a.continuation(ctx, a.trunk, prompts[0].Tokens[at:])
+	}
+	if to > at {
+		if _, err := a.Forward(ctx, a.trunk, prompts[0].Tokens[at:to]); err != nil {
+			return "", err
+		}
+		a.done += int64(to - at)
+	}
+	branch, err := a.trunk.Clone()
+	if err != nil {
+		return "", err
+	}
+	defer branch.Close()
+	return a.continuation(ctx, branch, prompts[0].Tokens[to:])
+}
+
+// shared is how much of prompts is read once: of each at least a token is left.
+func shared(prompts []retrieval.Prompt) int {
+	n := retrieval.Shared(prompts)
+	for _, p := range prompts {
+		n = min(n, len(p.Tokens)-1)
+	}
+	return n
+}
+
+// continuation is what the model writes greedily after a prompt, as far as an answer goes.
+func (a *asking) continuation(ctx context.Context, state *memmamba.State, prompt []int32) (string, error) {
+	stream := a.tok.NewStream()
+	var text strings.Builder
+	options := memmamba.GenerateOptions{MaxTokens: retrieval.AnswerTokens,
+		Progress: func(done, _ int) { a.progress(a.done+int64(done), a.total) }}
+	for id, err := range a.Generate(ctx, state, prompt, options) {
+		if err != nil {
+			return "", err
+		}
+		text.WriteString(stream.Push(id))
+		if retrieval.Enough(text.String()) {
+			break
+		}
+	}
+	a.done += int64(len(prompt))
+	return text.String() + stream.Flush(), nil
+}
+
+// toRead is how many tokens asking prompts takes.
+func toRead(prompts []retrieval.Prompt) int64 {
+	total, at := 0, 0
+	for i, p := range prompts {
+		to := len(p.Tokens)
+		if i+1 < len(prompts) {
+			to = max(at, shared(prompts[i:]))
+		}
+		total += to - at + len(p.Tokens) - to
+		at = to
+	}
+	return int64(total)
+}
+
+// retrievalFlags are those of every command that asks a model for what it has read.
+func retrievalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "trials", Category: "Measurement", Value: 10, Usage: "ask `N` times in every case"},
+		&cli.Uint64Flag{Name: "seed", Category: "Measurement", Value: 1, Usage: "`NUMBER` that the prompts follow from"},
+		jsonFlag("print one JSON object instead of tables"),
+		&cli.StringFlag{Name: "against", Category: "Model", Usage: "also measure the model in `DIR`, such as the same without memory"},
+		&cli.StringFlag{Name: "plot", Category: "Output", Usage: "also draw a picture, a PNG `FILE`"},
+	}
+}
+
+// checkRetrieval finds what is wrong with retrievalFlags, and with those of the engine.
+func checkRetrieval(c *cli.Context) error {
+	if err := cmp.Or(noArguments(c), checkEngineFlags(c), atLeast(c, "trials", 1)); err != nil || !c.IsSet("plot") {
+		return err
+	}
+	if c.String("plot") == "" {
+		return usagef("--plot needs the name of a file")
+	}
+	return checkOutput(c.String("plot"))
+}
+
+// eachModel opens the model and the one it is held against, one after the other.
+func eachModel(c *cli.Context, measure func(e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder) error) error {
+	src, err := sourceOf(c)
+	if err != nil {
+		return err
+	}
+	sources := []source{src}
+	if c.IsSet("against") {
+		if src, err = sourceAt(c.String("against")); err != nil {
+			return err
+		}
+		sources = append(sources, src)
+	}
+	for _, src := range sources {
+		if err := withModel(c, src, measure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func withModel(c *cli.Context, src source, measure func(e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder) error) (err error) {
+	tok, err := src.tokenizer()
+	if err != nil {
+		return err
+	}
+	encode, err := corpus.Plain(tok)
+	if err != nil {
+		return err
+	}
+	e, err := openEngine(c, src)
+	if err != nil {
+		return err
+	}
+	defer e.close(&err)
+	signalsOf(c).graceful()
+	return measure(e, tok, encode)
+}
+
+// writePlot draws a picture, if one is asked for.
+func writePlot(c *cli.Context, panels ...plot.Panel) error {
+	if !c.IsSet("plot") {
+		return nil
+	}
+	return writeFile(c.String("plot"), func(w io.Writer) error { return plot.Write(w, panels...) })
+}
+
+// allTokens reads a whole text as tokens.
+func allTokens(c *cli.Context, path string, encode corpus.Encoder) ([]int32, error) {
+	name, from, _, err := openText(c, path)
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	var ids []int32
+	for r := corpus.New(name, from, encode); ; {
+		more, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return ids, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, more...)
+	}
+}
