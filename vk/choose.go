@@ -20,6 +20,8 @@ type Options struct {
 	Validate bool
 	// CacheDir is the folder of the pipeline cache; empty means mmrun in the user's cache folder.
 	CacheDir string
+	// Statistics has the driver keep what it knows of compiled pipelines, for Device.Statistics.
+	Statistics bool
 }
 
 func (o Options) validate() bool { return o.Validate || os.Getenv("MMRUN_VALIDATE") == "1" }

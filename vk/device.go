@@ -29,6 +29,7 @@ type Device struct {
 
 	mu        sync.Mutex // guards everything below, the queue and the command pools of transfers
 	closed    bool
+	asked     bool // for statistics of pipelines
 	heap      heap
 	queue     queue
 	transfers transfers
@@ -50,6 +51,7 @@ func Open(o Options) (_ *Device, err error) {
 		pipelines: map[string]*Pipeline{},
 		buffers:   map[*Buffer]struct{}{},
 		commands:  map[*Commands]struct{}{},
+		asked:     o.Statistics,
 	}
 	d.counts.add(instanceHandle, 1)
 	defer func() {
@@ -88,7 +90,15 @@ func (d *Device) create() error {
 		extensions = append(extensions, "VK_KHR_portability_subset\x00")
 	}
 	// A device may be newer than the instance was asked for; what exceeds it is out of bounds.
-	chain := C.mmr_feature_chain(d.phys.c.features, C.uint32_t(min(uint32(d.phys.c.api), d.inst.api)))
+	features := d.phys.c.features &^ C.MMR_STATISTICS
+	if d.asked {
+		if d.phys.c.features&C.MMR_STATISTICS == 0 {
+			return fmt.Errorf("device %s: the driver tells nothing of pipelines (%s)", d.phys.info.Name, statisticsExtension)
+		}
+		features |= C.MMR_STATISTICS
+		extensions = append(extensions, statisticsExtension+"\x00")
+	}
+	chain := C.mmr_feature_chain(features, C.uint32_t(min(uint32(d.phys.c.api), d.inst.api)))
 	if chain == nil {
 		return &Error{"vkCreateDevice", outOfHostMemory}
 	}

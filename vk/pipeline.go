@@ -59,6 +59,7 @@ type Pipeline struct {
 	d         *Device
 	name      string
 	spirv     []byte
+	spec      []uint32
 	shader    *shader
 	setLayout vulkan.DescriptorSetLayout
 	layout    vulkan.PipelineLayout
@@ -116,7 +117,7 @@ func (d *Device) newPipeline(name string, spirv []byte, spec []uint32) (_ *Pipel
 	if err := s.fits(d.phys); err != nil {
 		return nil, err
 	}
-	p := &Pipeline{d: d, name: name, spirv: spirv, shader: s}
+	p := &Pipeline{d: d, name: name, spirv: spirv, spec: slices.Clone(spec), shader: s}
 	defer func() {
 		if err != nil {
 			p.destroy()
@@ -135,7 +136,7 @@ func (d *Device) newPipeline(name string, spirv []byte, spec []uint32) (_ *Pipel
 	}()
 	var handle C.VkPipeline
 	r := C.mmr_create_pipeline(d.table, cast[C.VkPipelineCache](d.cache.handle), cast[C.VkShaderModule](module),
-		cast[C.VkPipelineLayout](p.layout), (*C.uint32_t)(unsafe.SliceData(spec)), C.uint32_t(len(spec)), &handle)
+		cast[C.VkPipelineLayout](p.layout), (*C.uint32_t)(unsafe.SliceData(spec)), C.uint32_t(len(spec)), d.pipelineFlags(), &handle)
 	if err := failed("vkCreateComputePipelines", int32(r)); err != nil {
 		return nil, err
 	}

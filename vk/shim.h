@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "vulkan_1_1.h"
 
-enum { MMR_MAX_ARGS = 32, MMR_MAX_FAMILIES = 32, MMR_MAX_SUBMIT = 64 };
+enum { MMR_MAX_ARGS = 32, MMR_MAX_FAMILIES = 32, MMR_MAX_SUBMIT = 64, MMR_MAX_STATISTICS = 64 };
 
 // Feature bits of mmr_info.features and mmr_feature_chain.
 enum {
@@ -23,6 +23,7 @@ enum {
 	MMR_FLOAT64 = 1 << 8,
 	MMR_EXTENDED_TYPES = 1 << 9,
 	MMR_MAINTENANCE4 = 1 << 10, // LocalSizeId
+	MMR_STATISTICS = 1 << 11,   // of pipelines; only on when asked for
 };
 
 // Kinds of mmr_arg; the order is that of the Go type Kind.
@@ -58,6 +59,7 @@ typedef struct {
 	PFN_vkQueueSubmit submit;
 	PFN_vkWaitForFences wait;
 	PFN_vkResetFences reset;
+	PFN_vkGetPipelineExecutableStatisticsKHR statistics; // NULL where they are not on
 } mmr_table;
 
 // mmr_info is what a physical device says of itself, flattened.
@@ -74,6 +76,12 @@ typedef struct {
 	uint32_t families;
 	uint32_t family_flags[MMR_MAX_FAMILIES], family_bits[MMR_MAX_FAMILIES];
 } mmr_info;
+
+// mmr_statistic is a number that the driver tells of a pipeline.
+typedef struct {
+	char name[256];
+	int64_t value;
+} mmr_statistic;
 
 // mmr_arg is one descriptor of a dispatch.
 typedef struct {
@@ -106,7 +114,9 @@ void mmr_free_feature_chain(void *chain);
 const char *mmr_open_table(const mmr_instance *i, VkDevice device, VkQueue queue, mmr_table *t);
 
 VkResult mmr_create_pipeline(const mmr_table *t, VkPipelineCache cache, VkShaderModule module,
-	VkPipelineLayout layout, const uint32_t *spec, uint32_t specs, VkPipeline *out);
+	VkPipelineLayout layout, const uint32_t *spec, uint32_t specs, uint32_t flags, VkPipeline *out);
+// mmr_statistics tells of a pipeline made with VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR.
+VkResult mmr_statistics(const mmr_table *t, VkPipeline pipeline, mmr_statistic *out, uint32_t *n);
 // mmr_dispatch allocates and writes one descriptor set, then records bind, push and dispatch. A null
 // pipeline is the one already bound.
 VkResult mmr_dispatch(const mmr_table *t, VkCommandBuffer cb, VkPipeline pipeline, VkPipelineLayout layout,

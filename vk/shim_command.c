@@ -1,5 +1,7 @@
 #include "shim.h"
 
+#include <string.h>
+
 const char *mmr_open_table(const mmr_instance *i, VkDevice device, VkQueue queue, mmr_table *t) {
 	t->device = device;
 	t->queue = queue;
@@ -20,11 +22,13 @@ const char *mmr_open_table(const mmr_instance *i, VkDevice device, VkQueue queue
 	LOAD(wait, vkWaitForFences)
 	LOAD(reset, vkResetFences)
 #undef LOAD
+	t->statistics =
+		(PFN_vkGetPipelineExecutableStatisticsKHR)i->device(device, "vkGetPipelineExecutableStatisticsKHR");
 	return NULL;
 }
 
 VkResult mmr_create_pipeline(const mmr_table *t, VkPipelineCache cache, VkShaderModule module,
-	VkPipelineLayout layout, const uint32_t *spec, uint32_t specs, VkPipeline *out) {
+	VkPipelineLayout layout, const uint32_t *spec, uint32_t specs, uint32_t flags, VkPipeline *out) {
 	VkSpecializationMapEntry entries[MMR_MAX_ARGS];
 	if (specs > MMR_MAX_ARGS)
 		return VK_ERROR_INITIALIZATION_FAILED;
@@ -34,6 +38,7 @@ VkResult mmr_create_pipeline(const mmr_table *t, VkPipelineCache cache, VkShader
 		.mapEntryCount = specs, .pMapEntries = entries, .dataSize = 4 * specs, .pData = spec};
 	VkComputePipelineCreateInfo ci = {
 		.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+		.flags = flags,
 		.stage = {
 			.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
 			.stage = VK_SHADER_STAGE_COMPUTE_BIT,
@@ -45,6 +50,31 @@ VkResult mmr_create_pipeline(const mmr_table *t, VkPipelineCache cache, VkShader
 		.basePipelineIndex = -1,
 	};
 	return t->create_pipelines(t->device, cache, 1, &ci, NULL, out);
+}
+
+VkResult mmr_statistics(const mmr_table *t, VkPipeline pipeline, mmr_statistic *out, uint32_t *n) {
+	VkPipelineExecutableInfoKHR info = {
+		.sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_INFO_KHR, .pipeline = pipeline};
+	VkPipelineExecutableStatisticKHR all[MMR_MAX_STATISTICS];
+	memset(all, 0, sizeof all);
+	for (int k = 0; k < MMR_MAX_STATISTICS; k++)
+		all[k].sType = VK_STRUCTURE_TYPE_PIPELINE_EXECUTABLE_STATISTIC_KHR;
+	*n = MMR_MAX_STATISTICS;
+	VkResult r = t->statistics(t->device, &info, n, all);
+	for (uint32_t k = 0; r >= 0 && k < *n; k++) {
+		memcpy(out[k].name, all[k].name, sizeof out[k].name);
+		switch (all[k].format) {
+		case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_BOOL32_KHR:
+			out[k].value = all[k].value.b32;
+			break;
+		case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_FLOAT64_KHR:
+			out[k].value = (int64_t)all[k].value.f64;
+			break;
+		default:
+			out[k].value = all[k].value.i64;
+		}
+	}
+	return r;
 }
 
 static VkResult write_set(const mmr_table *t, VkDescriptorSetLayout layout, VkDescriptorPool pool,

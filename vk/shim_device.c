@@ -103,6 +103,8 @@ void mmr_device_info(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
 	out->max_buffer = m4.maxBufferSize;
 	out->limits = r.properties.limits;
 	out->features = out->api >= VK_API_VERSION_1_1 ? device_features(i, p, out->api) : 0;
+	if (has_extension(i, p, "VK_KHR_pipeline_executable_properties"))
+		out->features |= MMR_STATISTICS;
 	out->portability_subset = has_extension(i, p, "VK_KHR_portability_subset");
 	device_memory(i, p, out);
 	device_families(i, p, out);
@@ -113,6 +115,7 @@ typedef struct {
 	VkPhysicalDevice16BitStorageFeatures s16;
 	VkPhysicalDeviceVulkan12Features v12;
 	VkPhysicalDeviceMaintenance4Features m4;
+	VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics;
 } feature_chain;
 
 void *mmr_feature_chain(uint32_t features, uint32_t api) {
@@ -140,6 +143,11 @@ void *mmr_feature_chain(uint32_t features, uint32_t api) {
 		c->m4.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES;
 		c->m4.maintenance4 = !!(features & MMR_MAINTENANCE4);
 		link_next(&c->base.pNext, &c->m4);
+	}
+	if (features & MMR_STATISTICS) {
+		c->statistics.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR;
+		c->statistics.pipelineExecutableInfo = 1;
+		link_next(&c->base.pNext, &c->statistics);
 	}
 	return c;
 }
