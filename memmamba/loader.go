@@ -12,11 +12,17 @@ import (
 	"github.com/mmrun/mmrun/vk"
 )
 
+// A place is where weights go: a device, or for tests one that only compiles.
+type place interface {
+	NewBuffer(size int64, where vk.Memory) (*vk.Buffer, error)
+	Upload(dst vk.Span, align int64, fill func(p []byte, off int64) error) error
+}
+
 // A loader moves tensors from a mapped file to the device. Every section of rows and every width
 // is padded with zeros to a multiple of ops.Pad. The first error is kept. Matrices get their place
 // at once and are filled later, by all processors, while programs are built for them.
 type loader struct {
-	device   *vk.Device
+	device   place
 	tensors  *safetensors.Model
 	buffers  []*vk.Buffer
 	later    []func() // what fills the matrices
@@ -81,7 +87,7 @@ func (l *loader) allocate(size int64) vk.Span {
 		return vk.Span{}
 	}
 	l.buffers = append(l.buffers, b)
-	return b.Whole()
+	return b.Span(0, size)
 }
 
 // weight loads a matrix [sum of sections, cols] as it is in the file, each section of rows padded.

@@ -41,7 +41,7 @@ command -v "${CC:-gcc}" >/dev/null || missing+=(gcc libc6-dev)
 
 make --no-print-directory build
 
-# A loader, a device and, for the tests, the validation layer. mmrun itself is asked, so that a driver
+# A loader, a device and, for the tests, the validation layer and AMD's compiler. mmrun itself is asked, so that a driver
 # of any origin will do; the caller's choice of device is nothing that could be installed.
 unset MMRUN_DEVICE MMRUN_VALIDATE
 device() { bin/mmrun devices >/dev/null 2>&1; }
@@ -56,4 +56,8 @@ fi
 if [[ ${1:-} == test ]] && ! validation; then
 	need vulkan-validationlayers
 	validation || die "the validation layer does not work: $(MMRUN_VALIDATE=1 why bin/mmrun devices)"
+fi
+# Mesa's driver for AMD compiles for chips that are not there.
+if [[ ${1:-} == test ]] && ! compgen -G '/usr/share/vulkan/icd.d/radeon_icd*.json' >/dev/null; then
+	need mesa-vulkan-drivers
 fi

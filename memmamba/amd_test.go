@@ -1,0 +1,221 @@
+package memmamba
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/internal/refmodel"
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/vk"
+)
+
+var update = flag.Bool("update", false, "write testdata/amd anew")
+
+// Mesa's RADV compiles for a chip that is not there when this variable names it. Memory and
+// submissions do not work then; pipelines and what the driver tells of them do.
+const (
+	familyVariable = "RADV_FORCE_FAMILY"
+	tableVariable  = "MMRUN_TEST_AMD_TABLE" // where the process for one chip writes its table
+	modelsVariable = "MMRUN_TEST_AMD_MODELS"
+)
+
+// amdNumbers are the columns of a table by RADV's names for them.
+var amdNumbers = []string{"VGPRs", "SGPRs", "Spilled VGPRs", "Spilled SGPRs", "LDS size", "Scratch size", "Code size"}
+
+// TestAMD compiles every pipeline that models make for three generations of AMD chips, and holds
+// registers, spills and memory of each to the tables in testdata/amd. Registers are compared with the
+// compiler that the table was made with alone; a new spill fails with any.
+func TestAMD(t *testing.T) {
+	driver := radv(t)
+	models := t.TempDir()
+	writeAMDModels(t, models)
+	for _, family := range []string{"navi21", "gfx1100", "vega10"} {
+		t.Run(family, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "table")
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), "VK_ICD_FILENAMES="+driver, familyVariable+"="+family, tableVariable+"="+path,
+				modelsVariable+"="+models, "MMRUN_DEVICE=", "MMRUN_VALIDATE=0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			got, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", "amd", family+".txt")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range compareAMD(string(got), string(want)) {
+				t.Error(bad)
+			}
+			if t.Failed() {
+				t.Logf("if this is meant: go test ./memmamba -run TestAMD -update")
+			}
+		})
+	}
+}
+
+// radv finds the driver's manifest.
+func radv(t *testing.T) string {
+	for _, dir := range []string{"/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"} {
+		if found, _ := filepath.Glob(filepath.Join(dir, "radeon_icd*.json")); len(found) > 0 {
+			return found[0]
+		}
+	}
+	t.Fatal("Mesa's RADV is not on this machine; on Debian and Ubuntu: apt-get install mesa-vulkan-drivers")
+	return ""
+}
+
+// amdModels are models that make every pipeline between them, one layer each of the paper's width.
+func amdModels() map[string]refmodel.Config {
+	models := map[string]refmodel.Config{}
+	for _, kind := range []string{"f32", "f16", "bf16"} {
+		models["mamba."+kind] = refmodel.Default(refmodel.Mamba)
+		models["memmamba."+kind] = refmodel.Default(refmodel.MemMamba)
+		gated := refmodel.Default(refmodel.MemMamba)
+		gated.Memory.Replacement, gated.Memory.Pooling, gated.Memory.Fusion = "priority", "mean", "gated"
+		gated.Bias, gated.Tied, gated.Memory.StateThreshold = true, false, 0
+		models["gated."+kind] = gated
+	}
+	models["falcon.f32"] = refmodel.Default(refmodel.FalconMamba)
+	pooled := refmodel.Default(refmodel.MemMamba)
+	pooled.Memory.Pooling, pooled.Memory.StateThreshold, pooled.Memory.Window = "max", 1, 1
+	models["pooled.f32"] = pooled
+	return models
+}
+
+func writeAMDModels(t *testing.T, dir string) {
+	t.Helper()
+	for name, c := range amdModels() {
+		c.Layers, c.Vocab = 1, 2*chooseFrom
+		if c.Memory != nil {
+			c.Memory.Period = 1
+		}
+		_, kind, _ := strings.Cut(name, ".")
+		d, err := safetensors.ParseDType(strings.ToUpper(kind))
+		if err == nil {
+			err = refmodel.WriteRandom(filepath.Join(dir, name), c, refmodel.Random{DType: d})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestMain runs the tests, or in the process that TestAMD starts for a chip writes that chip's table:
+// a process has one driver.
+func TestMain(m *testing.M) {
+	path := os.Getenv(tableVariable)
+	if path == "" {
+		os.Exit(m.Run())
+	}
+	if err := writeAMDTable(path, os.Getenv(modelsVariable)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func writeAMDTable(path, models string) error {
+	device, err := vk.Open(vk.Options{CacheDir: models, Statistics: true})
+	if err != nil {
+		return err
+	}
+	for name := range amdModels() {
+		if err := compileModel(device, filepath.Join(models, name)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	table, err := amdTable(device)
+	if err == nil {
+		err = os.WriteFile(path, []byte(table), 0o666)
+	}
+	return errors.Join(err, device.Close())
+}
+
+// nowhere is a place without memory.
+type nowhere struct{}
+
+func (nowhere) NewBuffer(int64, vk.Memory) (*vk.Buffer, error)               { return new(vk.Buffer), nil }
+func (nowhere) Upload(vk.Span, int64, func(p []byte, off int64) error) error { return nil }
+
+// compileModel makes all programs of a model for a device that cannot hold it.
+func compileModel(device *vk.Device, dir string) error {
+	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return err
+	}
+	m := &Model{device: device, weights: &weights{}}
+	if m.config, err = ParseConfig("config.json", data); err != nil {
+		return err
+	}
+	files, err := safetensors.OpenModel(dir)
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	l := &loader{device: nowhere{}, tensors: files}
+	if m.weights.load(l, m.config); l.err != nil {
+		return l.err
+	}
+	p := &programs{layout: newStateLayout(m.config, 1), chunkTokens: DefaultChunk, device: device}
+	m.programs = p
+	all := append(p.builds(m.config), build{&p.score, rowsBlock, p.buildScore})
+	for _, s := range shortPasses() {
+		all = append(all, build{&s.program, s.tokens, p.buildChunk})
+	}
+	for _, one := range all {
+		if err := p.plan(m, one); err != nil {
+			return err
+		}
+	}
+	g := graph.New(device)
+	ops.LimitRead(g, g.Temp(ops.LimitRows, 4))
+	ops.LimitFMA(g, g.Temp(ops.LimitRows, 4), 8)
+	return g.Err()
+}
+
+// amdTable is a line for every pipeline, after the compiler's name and the columns'.
+func amdTable(device *vk.Device) (string, error) {
+	all, err := device.Statistics()
+	if err != nil {
+		return "", err
+	}
+	info := device.Info()
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s %s, %s\n", info.Driver, info.DriverInfo, info.Name)
+	fmt.Fprintf(&b, "# %-20s %-18s", "kernel", "constants")
+	for _, name := range amdNumbers {
+		fmt.Fprintf(&b, " %13s", name)
+	}
+	b.WriteByte('\n')
+	for _, s := range all {
+		spec := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(s.Spec), "[]")), ",")
+		fmt.Fprintf(&b, "%-22s %-18s", s.Name, "["+spec+"]")
+		for _, name := range amdNumbers {
+			n, ok := s.Numbers[name]
+			if !ok {
+				return "", fmt.Errorf("the driver tells no %q, but %v", name, slices.Sorted(maps.Keys(s.Numbers)))
+			}
+			fmt.Fprintf(&b, " %13d", n)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String(), nil
+}
