@@ -174,7 +174,7 @@ func compileModel(device *vk.Device, dir string) error {
 	if m.weights.load(l, m.config); l.err != nil {
 		return l.err
 	}
-	p := &programs{layout: newStateLayout(m.config, 1), chunkTokens: DefaultChunk, device: device}
+	p := &programs{layout: newStateLayout(m.config, 1), chunkTokens: DefaultChunk, device: device, unified: unified(device.Info())}
 	m.programs = p
 	all := append(p.builds(m.config), build{&p.score, rowsBlock, p.buildScore})
 	for _, s := range shortPasses() {

@@ -111,14 +111,17 @@ func (m *Model) load(files *safetensors.Model, o Options) error {
 	if m.weights, err = loadWeights(m.device, files, m.config, o.Progress); err != nil {
 		return err
 	}
-	err = m.build(o.Chunk)
+	err = m.build(o.Chunk, unified(m.Device()))
 	return cmp.Or(err, m.weights.wait())
 }
 
+// unified says whether a device works in the host's memory.
+func unified(info vk.Info) bool { return info.Type == vk.CPU || info.Type == vk.Integrated }
+
 // build plans the programs and allocates the arena they share.
-func (m *Model) build(chunk int) error {
+func (m *Model) build(chunk int, unified bool) error {
 	var err error
-	if m.programs, err = newPrograms(m, chunk); err != nil {
+	if m.programs, err = newPrograms(m, chunk, unified); err != nil {
 		return err
 	}
 	m.arena, err = m.device.NewBuffer(max(m.programs.arena(), 256), vk.DeviceLocal)

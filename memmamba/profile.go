@@ -10,8 +10,9 @@ import (
 // least.
 type OpTime = graph.OpTime
 
-// Profile feeds tokens to a sequence as Forward does, one kernel at a time, and returns where the
-// device's time went. It takes longer than Forward, since kernels do not overlap.
+// Profile feeds tokens to a sequence as Generate does, one kernel at a time and up to the choice of the
+// next token, and returns where the device's time went. It takes longer than that, since kernels do not
+// overlap.
 func (m *Model) Profile(ctx context.Context, s *State, tokens []int32) ([]OpTime, error) {
 	if err := m.settle(); err != nil {
 		return nil, err
@@ -42,6 +43,11 @@ func (m *Model) Profile(ctx context.Context, s *State, tokens []int32) ([]OpTime
 			if err := s.timed(m.programs.head, &all); err != nil {
 				return nil, err
 			}
+		}
+	}
+	if m.programs.choose != nil {
+		if err := s.timed(m.programs.choose, &all); err != nil {
+			return nil, err
 		}
 	}
 	return all, m.fetchLogits(s)

@@ -44,6 +44,7 @@ type programs struct {
 	project *graph.Program // the part of it that a restored state needs; nil for Mamba
 
 	device   *vk.Device
+	unified  bool // the device works in the host's memory
 	spans    map[string]vk.Span
 	buffers  []*vk.Buffer
 	recorded map[recordKey]*graph.Recording // of programs that touch no state
@@ -54,9 +55,9 @@ type recordKey struct {
 	block   int
 }
 
-func newPrograms(m *Model, chunk int) (*programs, error) {
+func newPrograms(m *Model, chunk int, unified bool) (*programs, error) {
 	p := &programs{
-		layout: newStateLayout(m.config, 1), chunkTokens: chunk, device: m.device,
+		layout: newStateLayout(m.config, 1), chunkTokens: chunk, device: m.device, unified: unified,
 		spans: map[string]vk.Span{}, recorded: map[recordKey]*graph.Recording{}, short: shortPasses(),
 	}
 	err := p.allocate(m.config, p.residualRows())
@@ -103,7 +104,7 @@ func (p *programs) builds(c Config) []build {
 	if c.VocabSize >= chooseFrom && c.VocabSize <= ops.MaxTopVocab {
 		all = append(all, build{&p.choose, 1, p.buildChoose})
 	}
-	if !p.unified() {
+	if !p.unified {
 		all = append(all, build{&p.fetch, 1, p.buildFetch})
 	}
 	return all
@@ -140,7 +141,7 @@ func (p *programs) allocate(c Config, tokens int) error {
 				return err
 			}
 		}
-		if s.host && p.unified() {
+		if s.host && p.unified {
 			p.spans[s.name] = p.spans[s.name+hostSide]
 			continue
 		}
@@ -161,16 +162,10 @@ func (p *programs) buffer(name string, bytes int64, where vk.Memory) error {
 	return nil
 }
 
-// unified says whether the device works in the host's memory.
-func (p *programs) unified() bool {
-	t := p.device.Info().Type
-	return t == vk.CPU || t == vk.Integrated
-}
-
 // copyIn brings a slot from the host's side, where that is another memory.
 func (p *programs) copyIn(g *graph.Graph, name string, rows, cols int) graph.Value {
 	v := g.Slot(name, 0, rows, cols)
-	if !p.unified() {
+	if !p.unified {
 		g.Copy(v, g.Slot(name+hostSide, 0, rows, cols))
 	}
 	return v
@@ -181,7 +176,7 @@ func (p *programs) copyParams(g *graph.Graph) {
 }
 
 func (p *programs) copyOut(g *graph.Graph, name string, v graph.Value) {
-	if !p.unified() {
+	if !p.unified {
 		g.Copy(g.Slot(name+hostSide, 0, v.Rows, v.Cols), v)
 	}
 }
