@@ -12,8 +12,9 @@ type pass struct {
 	c      Config
 	w      *weights
 	state  *stateLayout
-	tokens int  // at the most
-	single bool // one token of each sequence, so that the scan is one step
+	tokens int   // at the most
+	single bool  // one token of each sequence, so that the scan is one step
+	taps   *taps // of somebody who looks into the pass; mostly none
 }
 
 // blocks takes the residual stream r through all layers: r = r + mixer(RMSNorm(r)), with what the
@@ -21,11 +22,16 @@ type pass struct {
 func (p *pass) blocks(r graph.Value) {
 	for l := range p.w.Layers {
 		w, s := &p.w.Layers[l], p.state.layer(p.Graph, l)
-		if w.Memory == nil {
+		if w.Memory == nil && p.taps == nil {
 			p.mixer(r, r, w.Norm, w, s)
 			continue
 		}
-		p.mixer(r, p.recall(l, ops.RMSNorm(p.Graph, r, w.Norm)), ops.Norm{}, w, s)
+		x := ops.RMSNorm(p.Graph, r, w.Norm)
+		p.tap(x)
+		if w.Memory != nil {
+			x = p.recall(l, x)
+		}
+		p.mixer(r, x, ops.Norm{}, w, s)
 	}
 }
 
@@ -36,6 +42,7 @@ func (p *pass) mixer(r, x graph.Value, norm ops.Norm, w *layer, s layerState) {
 	uz := ops.NormLinear(g, "in_proj", x, norm, w.InProj, ops.Finish{Bias: w.InBias})
 	u, z := g.Columns(uz, 0, E), g.Columns(uz, E, 2*E)
 	u = ops.ConvSiLU(g, u, w.ConvW, w.ConvB, s.conv)
+	p.tap(u)
 	y := p.ssm(u, z, w, s)
 	ops.LinearInto(g, "out_proj", r, y, ops.Norm{}, w.OutProj, ops.Finish{Bias: w.OutBias, Add: r})
 }
@@ -47,11 +54,13 @@ func (p *pass) ssm(u, z graph.Value, w *layer, s layerState) graph.Value {
 	if p.c.ModelType == falconType {
 		ops.SegmentNorm(g, dbc, w.SSM, int(p.c.TimeStepRank), p.c.StateSize, p.c.MixerRMSEps)
 	}
+	p.tap(dbc)
 	if p.single {
 		return ops.SSM(g, dbc, u, z, w.SSM, s.h)
 	}
 	dt := g.Columns(dbc, 0, w.SSM.DtProj.Cols)
 	delta := ops.Linear(g, "dt_proj", dt, w.SSM.DtProj, ops.Finish{Bias: w.SSM.DtBias, Softplus: true})
+	p.tap(delta)
 	pieces := ops.ScanPieces(g.Device().Info(), u.Rows, u.Cols)
 	return ops.Scan(g, delta, dbc, u, z, w.SSM, s.h, pieces)
 }

@@ -36,6 +36,7 @@ type programs struct {
 	head  *graph.Program // logits of a chunk's last token
 	rows  *graph.Program // logits of up to rowsBlock tokens of a chunk
 	score *graph.Program // what they say of the tokens after; nil until it is asked for
+	taps  *taps          // a chunk that can be looked into; nil until it is asked for
 
 	choose *graph.Program // the highest logits of the last token; nil when all are as quickly read
 	fetch  *graph.Program // brings all of them to the host; nil when they are there
