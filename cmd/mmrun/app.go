@@ -37,7 +37,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 			generateCommand(), tokenizeCommand(), benchCommand(),
 			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(),
 			notesCommand(), convertCommand(),
-			perplexityCommand(), passkeyCommand(), docsCommand(),
+			perplexityCommand(), passkeyCommand(), docsCommand(), fidelityCommand(),
 		},
 		Action:                    rootAction,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides what is printed and the status

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -74,7 +75,7 @@ func passkeyAction(c *cli.Context) error {
 	if err := checkRetrieval(c); err != nil {
 		return err
 	}
-	if err := atLeast(c, "depths", 1); err != nil {
+	if err := cmp.Or(atLeast(c, "depths", 1), readOnce(c, "filler")); err != nil {
 		return err
 	}
 	lengths, err := wholeNumbers("--lengths", c.String("lengths"), 1)

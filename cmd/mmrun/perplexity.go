@@ -101,7 +101,7 @@ func contexts(c *cli.Context) ([]int, error) {
 // openText opens the file of a text, or standard input for "-", whose size is not known.
 func openText(c *cli.Context, path string) (name string, from io.ReadCloser, size int64, err error) {
 	if path == stdinName {
-		return "standard input", io.NopCloser(c.App.Reader), 0, nil
+		return textName(path), io.NopCloser(c.App.Reader), 0, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -116,4 +116,12 @@ func openText(c *cli.Context, path string) (name string, from io.ReadCloser, siz
 		return "", nil, 0, fileError(path, err)
 	}
 	return path, f, info.Size(), nil
+}
+
+// textName is what a text's file is called in reports and errors.
+func textName(path string) string {
+	if path == stdinName {
+		return "standard input"
+	}
+	return path
 }

@@ -160,13 +160,26 @@ func retrievalFlags() []cli.Flag {
 
 // checkRetrieval finds what is wrong with retrievalFlags, and with those of the engine.
 func checkRetrieval(c *cli.Context) error {
-	if err := cmp.Or(noArguments(c), checkEngineFlags(c), atLeast(c, "trials", 1)); err != nil || !c.IsSet("plot") {
-		return err
+	return cmp.Or(noArguments(c), checkEngineFlags(c), atLeast(c, "trials", 1), checkPlot(c))
+}
+
+// checkPlot refuses a picture that could not be written at the end.
+func checkPlot(c *cli.Context) error {
+	if !c.IsSet("plot") {
+		return nil
 	}
 	if c.String("plot") == "" {
 		return usagef("--plot needs the name of a file")
 	}
 	return checkOutput(c.String("plot"))
+}
+
+// readOnce refuses standard input for a text that two models read.
+func readOnce(c *cli.Context, flag string) error {
+	if c.IsSet("against") && c.String(flag) == stdinName {
+		return usagef("--%s: standard input can be read once only, and --against reads it twice", flag)
+	}
+	return nil
 }
 
 // eachModel opens the model and the one it is held against, one after the other.

@@ -28,6 +28,7 @@ const (
 	scale   = vg.Length(96) // for the scale of colours with its labels
 	cell    = vg.Length(46) // high, where something is written into it
 	mapHigh = vg.Length(560)
+	seam    = vg.Length(0.4)
 	around  = vg.Length(110) // title and axis
 )
 
@@ -84,7 +85,8 @@ func (h heat) Plot(c draw.Canvas, p *gonum.Plot) {
 			shade := colorOf((v - h.Low) / (h.High - h.Low))
 			x0, x1 := toX(float64(x)-0.5), toX(float64(x)+0.5)
 			y0, y1 := toY(float64(y)+0.5), toY(float64(y)-0.5)
-			c.FillPolygon(shade, []vg.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}})
+			// A little larger: the next cells cover it, and no seams show.
+			c.FillPolygon(shade, []vg.Point{{X: x0, Y: y0 - seam}, {X: x1 + seam, Y: y0 - seam}, {X: x1 + seam, Y: y1}, {X: x0, Y: y1}})
 			if h.Write {
 				sty := text.Style{Font: p.X.Tick.Label.Font, Color: readableOn(shade), XAlign: draw.XCenter, YAlign: draw.YCenter, Handler: p.TextHandler}
 				c.FillText(sty, vg.Point{X: (x0 + x1) / 2, Y: (y0 + y1) / 2}, h.Label(v))

@@ -67,6 +67,9 @@ func (l Lines) draw(c draw.Canvas) error {
 	}
 	if l.LogY {
 		p.Y.Scale, p.Y.Tick.Marker = gonum.LogScale{}, gonum.LogTicks{Prec: -1}
+		if l.High > l.Low {
+			p.Y.Tick.Marker = decades(l.Low, l.High)
+		}
 	}
 	if l.XTicks != nil {
 		var ticks gonum.ConstantTicks

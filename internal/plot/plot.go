@@ -96,6 +96,19 @@ func quarters(low, high float64, label func(v float64) string) gonum.ConstantTic
 	return ticks
 }
 
+// decades label the powers of ten from low to high, both included.
+func decades(low, high float64) gonum.ConstantTicks {
+	var ticks gonum.ConstantTicks
+	for i := int(math.Round(math.Log10(low))); i <= int(math.Round(math.Log10(high))); i++ {
+		v := math.Pow10(i)
+		ticks = append(ticks, gonum.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', -1, 64)})
+		for m := 2.0; m < 10 && m*v < high; m++ {
+			ticks = append(ticks, gonum.Tick{Value: m * v})
+		}
+	}
+	return ticks
+}
+
 // Short writes a whole number with a k for thousands where that loses nothing, as 400k.
 func Short(n int) string {
 	switch {

@@ -71,13 +71,14 @@ func TestLines(t *testing.T) {
 	picture := render(t,
 		Lines{Title: "What is left of a token", X: "distance k (tokens)", Y: "ETMF", LogX: true, High: 1,
 			Curves: []Curve{{Name: "MemMamba", X: x, Y: slow, Low: low, High: high, Dots: true}, {Name: "Mamba's state", X: x, Y: fast, Dashed: true}}},
+		Lines{Title: "Decades", X: "x (m)", Y: "y (s)", LogY: true, Low: 1e-4, High: 1, Curves: []Curve{{Name: "one", X: []float64{0, 1}, Y: []float64{1, 1e-4}}}},
 		Lines{Title: "Names that end at one place", X: "x (m)", Y: "y (s)", Curves: []Curve{{Name: "one", X: []float64{0, 1}, Y: []float64{0, 1}}, {Name: "two", X: []float64{0, 1}, Y: []float64{1, 1}}}})
 	for i := range 2 {
 		if n := count(picture, curveColors[i]); n < 500 {
 			t.Errorf("%d pixels of curve %d", n, i)
 		}
 	}
-	if b := picture.Bounds(); b.Dx() != 1280 || b.Dy() != 1600 {
+	if b := picture.Bounds(); b.Dx() != 1280 || b.Dy() != 2400 {
 		t.Errorf("%d × %d pixels", b.Dx(), b.Dy())
 	}
 }
