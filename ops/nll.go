@@ -13,7 +13,18 @@ func NLL(g *graph.Graph, logits, targets graph.Value, vocab int, y graph.Value) 
 		mismatch(g, "nll", logits.Shape(), targets.Shape())
 		return
 	}
-	g.Call("nll", graph.Kernel{Shader: "nll"}, []graph.Value{params(g), logits, targets, y},
+	g.Call("nll", graph.Kernel{Shader: "nll", Spec: []uint32{nllLanes(g, vocab)}}, []graph.Value{params(g), logits, targets, y},
 		graph.Constants(logits.Cols/4, vocab), [3]int{logits.Rows, 1, 1},
 		graph.Cost{Bytes: logits.Bytes(), Flops: 3 * int64(logits.Rows) * int64(vocab)})
+}
+
+// nllLanes is how many invocations share a row: as attention's, and more where a software device would
+// cut a loop over the vocabulary short.
+func nllLanes(g *graph.Graph, vocab int) uint32 {
+	const longest = 1 << 15 // of loops, half of what it takes
+	lanes := attendLanes(g)
+	for vocab/(4*int(lanes)) > longest {
+		lanes *= 2
+	}
+	return lanes
 }

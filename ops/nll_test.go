@@ -50,6 +50,14 @@ func TestNLLOfSomeRows(t *testing.T) {
 	near(t, "rows", r.read("y"), []float32{0, 0, 7})
 }
 
+// TestNLLOfAHugeVocabulary: where one loop would be too long for a software device, more invocations share
+// the row.
+func TestNLLOfAHugeVocabulary(t *testing.T) {
+	for _, access := range accesses {
+		testNLL(t, access, 1, 1<<21+5, 1)
+	}
+}
+
 func BenchmarkNLL(b *testing.B) {
 	for _, vocab := range []int{257, 50280} {
 		benchmark(b, fmt.Sprintf("T=64/V=%d", vocab), 64, func(r *rig) {

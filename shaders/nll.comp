@@ -7,6 +7,8 @@
 
 // nll[t] = ln Σ exp(logits[t]) - logits[t][target[t]], one workgroup a row. Maximum and sum are found
 // in one reading: a sum is rescaled whenever a lane meets a larger logit.
+layout(constant_id = 0) const uint LANES = 8;
+
 IN4(1, logits);
 IN(2, uint, target);
 OUT(3, float, nll);
@@ -16,8 +18,7 @@ layout(push_constant) uniform Push {
 	uint vocab; // numbers in it that are logits
 } push;
 
-const uint LANES = 64;
-layout(local_size_x = LANES) in;
+layout(local_size_x_id = 0) in;
 shared float most[LANES];
 shared float part[LANES];
 
