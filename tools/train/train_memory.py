@@ -80,12 +80,12 @@ def model_arguments(p):
 def recipe_arguments(p):
     p.add_argument("--tokens", type=cli.positive(int), default=2048, help="tokens of a step")
     p.add_argument("--lengths", type=lengths, default="128,256,512", help="tokens of a sequence, stage after stage")
-    p.add_argument("--grow-below", type=float, default=0.05, help="nats per digit at which the next length comes")
+    p.add_argument("--grow-below", type=float, default=0.12, help="nats per digit at which the next length comes")
     p.add_argument("--books", type=float, default=0.3, help="the part of sequences that are books and nothing else")
-    p.add_argument("--grass", type=float, default=0.7, help="the part of passkeys in the standard filler, not in books")
+    p.add_argument("--grass", type=float, default=0.85, help="the part of passkeys in the standard filler, not in books")
     p.add_argument("--drop", type=float, default=0.5, help="how often a window begins without Mamba's state")
     p.add_argument("--whole", type=float, default=0.5, help="the part of sequences where nothing is dropped")
-    p.add_argument("--rare", type=float, default=0.05, help="what a mean importance of 1 costs, once answers come")
+    p.add_argument("--rare", type=float, default=0.0125, help="what a layer's mean importance of 1 costs, once answers come")
     p.add_argument("--lr", type=cli.positive(float), default=1e-3, help="the learning rate")
     p.add_argument("--warmup", type=cli.positive(int), default=100, help="steps until the learning rate")
     p.add_argument("--cooldown", type=cli.positive(float), default=0.2, help="the last part of the budget, its rate falling")
@@ -156,7 +156,7 @@ class Run:
         if not self.args.twin:
             importance = torch.stack([notes.importance for notes, _ in model.trace])
             if self.cost < UNKNOWN / 2:  # before, it would silence the scorer
-                loss = loss + self.args.rare * importance.mean()
+                loss = loss + self.args.rare * importance.mean((1, 2)).sum()
             found["notes"] = (importance > model.config.memory_note_threshold).float().mean().item()
             found["reads"] = model.asked().float().mean().item()
         return loss, found
