@@ -26,8 +26,8 @@ func (l Limits) Bound(bytes, flops int64) (least time.Duration, memory bool) {
 
 const (
 	limitBytes = 256 << 20 // read at once, or what the device allows
-	limitRuns  = 7         // of which the best counts
-	limitTime  = 20 * time.Millisecond
+	limitRuns  = 40        // of which the best counts: most may meet other programs
+	limitTime  = 4 * time.Millisecond
 )
 
 // Limits measures the device, for as long as it takes to read a few gigabytes.
@@ -43,12 +43,12 @@ func (m *Model) Limits() (Limits, error) {
 		return Limits{}, fmt.Errorf("limits: %w", err)
 	}
 	// As many steps as take long enough to be timed.
-	for steps := 64; ; steps *= 4 {
-		fma, err := m.limit(128*ops.LimitRows, func(g *graph.Graph, data graph.Value) graph.Value { return ops.LimitFMA(g, data, steps) })
+	for steps := 1024; ; steps *= 4 {
+		fma, err := m.limit(16*ops.LimitRows, func(g *graph.Graph, data graph.Value) graph.Value { return ops.LimitFMA(g, data, steps) })
 		if err != nil {
 			return Limits{}, fmt.Errorf("limits: %w", err)
 		}
-		if fma.Time >= limitTime || steps >= 1<<12 {
+		if fma.Time >= limitTime || steps >= 1<<15 {
 			return Limits{Read: float64(read.Bytes) / read.Time.Seconds(), FMA: float64(fma.Flops) / fma.Time.Seconds()}, nil
 		}
 	}

@@ -20,7 +20,7 @@ func benchCommand() *cli.Command {
 		Category:  groupRun,
 		Usage:     "measure tokens per second, and the time of every op",
 		UsageText: "mmrun bench [--model DIR] [-p TOKENS] [-n TOKENS] [-r RUNS] [--ops] [--limits] [--json]",
-		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean and the standard deviation of the runs after one that does not count. With --ops it also measures on the device how long every op takes for the prompt and for one token, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%.
+		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean and the standard deviation of the runs after one that does not count. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%.
 
 Examples:
 mmrun bench
