@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs all experiments for a model and the same without memory, and leaves figures and pictures in a
+# folder: docs/measure.sh MODEL TWIN TEXT OUT. The lengths suit a device that reads some 700 tokens a second,
+# where it all takes less than an hour.
+set -euo pipefail
+if [ $# -ne 4 ]; then
+	echo "usage: $0 MODEL TWIN TEXT OUT" >&2
+	exit 2
+fi
+model=$1 twin=$2 text=$3 out=$4
+mmrun=$(dirname "$0")/../bin/mmrun
+mkdir -p "$out"
+
+# say prints a command as it can be repeated, and runs it.
+say() {
+	local file=$1
+	shift
+	echo "mmrun $*" >&2
+	"$mmrun" "$@" >"$out/$file.tmp"
+	mv "$out/$file.tmp" "$out/$file"
+}
+
+for each in "$model" "$twin"; do
+	say "perplexity-$(basename "$each").json" perplexity --model "$each" --file "$text" --context 256,all --json
+done
+say fidelity.json fidelity --model "$model" --against "$twin" --file "$text" --plot "$out/fidelity.png" --json
+say docs.json docs --model "$model" --against "$twin" --documents 1,2,5,10 --trials 20 --plot "$out/docs.png" --json
+say passkey.json passkey --model "$model" --against "$twin" --lengths 500,1000,2000,4000,8000 --trials 5 --plot "$out/passkey.png" --json
+say passkey-long.json passkey --model "$model" --against "$twin" --lengths 64000,400000 --depths 1 --trials 1 --json
