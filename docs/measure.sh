@@ -20,9 +20,7 @@ say() {
 	mv "$out/$file.tmp" "$out/$file"
 }
 
-for each in "$model" "$twin"; do
-	say "perplexity-$(basename "$each").json" perplexity --model "$each" --file "$text" --context 256,all --json
-done
+say perplexity.json perplexity --model "$model" --against "$twin" --file "$text" --context 256,all --plot "$out/perplexity.png" --json
 say fidelity.json fidelity --model "$model" --against "$twin" --file "$text" --plot "$out/fidelity.png" --json
 say docs.json docs --model "$model" --against "$twin" --documents 1,2,5,10 --trials 20 --plot "$out/docs.png" --json
 say passkey.json passkey --model "$model" --against "$twin" --lengths 500,1000,2000,4000,8000 --trials 5 --plot "$out/passkey.png" --json

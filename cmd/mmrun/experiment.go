@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -10,25 +11,44 @@ import (
 	"github.com/mmrun/mmrun/internal/experiment/stats"
 )
 
+// number is a float64 that JSON prints as null where it has no word for it.
+type number float64
+
+// MarshalJSON writes the number, or null for what is infinite or no number.
+func (n number) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+func numbers(values []float64) []number {
+	out := make([]number, len(values))
+	for i, v := range values {
+		out[i] = number(v)
+	}
+	return out
+}
+
 // figure is an estimate as --json prints it; the error is left out where it is not known.
 type figure struct {
-	Value float64  `json:"value"`
-	Error *float64 `json:"error,omitempty"`
+	Value number  `json:"value"`
+	Error *number `json:"error,omitempty"`
 }
 
 func figureOf(e stats.Estimate) figure {
-	f := figure{Value: e.Value}
+	f := figure{Value: number(e.Value)}
 	if !math.IsNaN(e.Error) {
-		f.Error = &e.Error
+		f.Error = new(number(e.Error))
 	}
 	return f
 }
 
 // cells are the value and its error for a table.
 func (f figure) cells(digits int) []string {
-	cells := []string{strconv.FormatFloat(f.Value, 'f', digits, 64), ""}
+	cells := []string{strconv.FormatFloat(float64(f.Value), 'f', digits, 64), ""}
 	if f.Error != nil {
-		cells[1] = strconv.FormatFloat(*f.Error, 'f', digits, 64)
+		cells[1] = strconv.FormatFloat(float64(*f.Error), 'f', digits, 64)
 	}
 	return cells
 }

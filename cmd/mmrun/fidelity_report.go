@@ -27,7 +27,8 @@ type fidelityModel struct {
 	Device string `json:"device"`
 	fidelityCurve
 	Layers []*fidelityLayer `json:"layers"`
-	ECLMF  [][]float64      `json:"eclmf"`
+	ECLMF  [][]number       `json:"eclmf"`
+	alike  [][]float64      // the same
 	head   string
 }
 
@@ -85,7 +86,7 @@ func (r *fidelityReport) text() string {
 		}
 		text.WriteString(t.String() + "\n")
 		t = newTable(">layers apart", ">ECLMF", ">lowest", ">highest pair")
-		for apart := 1; apart < len(m.ECLMF); apart *= 2 {
+		for apart := 1; apart < len(m.alike); apart *= 2 {
 			mean, low, high := m.apart(apart)
 			t.add(fmt.Sprint(apart), share(mean), share(low), share(high))
 		}
@@ -97,9 +98,9 @@ func (r *fidelityReport) text() string {
 // apart is ECLMF over all pairs of layers that are so many apart.
 func (m *fidelityModel) apart(n int) (mean, low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
-	pairs := len(m.ECLMF) - n
+	pairs := len(m.alike) - n
 	for g := range pairs {
-		v := m.ECLMF[g][g+n]
+		v := m.alike[g][g+n]
 		mean, low, high = mean+v/float64(pairs), min(low, v), max(high, v)
 	}
 	return mean, low, high
@@ -155,11 +156,11 @@ func (m *fidelityModel) curve(name string, y []float64, distances []int, of func
 func (m *fidelityModel) similarity(name string) plot.Panel {
 	h := plot.HeatMap{
 		Title: "ECLMF of " + name + ": how alike the layers' inputs are", X: "layer", Y: "layer",
-		Values: m.ECLMF, High: 1, Scale: "linear CKA", Label: func(v float64) string { return fmt.Sprintf("%.2f", v) },
-		Write: len(m.ECLMF) <= 8,
+		Values: m.alike, High: 1, Scale: "linear CKA", Label: func(v float64) string { return fmt.Sprintf("%.2f", v) },
+		Write: len(m.alike) <= 8,
 	}
-	every := (len(m.ECLMF) + 11) / 12 // labels that do not crowd
-	for l := range m.ECLMF {
+	every := (len(m.alike) + 11) / 12 // labels that do not crowd
+	for l := range m.alike {
 		label := ""
 		if l%every == 0 {
 			label = fmt.Sprint(l)

@@ -44,9 +44,10 @@ func (r *fidelityReport) measure(c *cli.Context, e *engine, encode corpus.Encode
 	if err := run.read(signalsOf(c).ctx, ids); err != nil {
 		return err
 	}
-	m := &fidelityModel{Model: e.source.name, Device: e.Device().Name, ECLMF: stats.CKA(len(r.alike), run.inputs), head: e.describe()}
+	m := &fidelityModel{Model: e.source.name, Device: e.Device().Name, alike: stats.CKA(len(r.alike), run.inputs), head: e.describe()}
 	for l, layer := range run.layers {
 		m.Layers = append(m.Layers, curveOf(l, layer.Curve()))
+		m.ECLMF = append(m.ECLMF, numbers(m.alike[l]))
 	}
 	m.mean()
 	r.Models = append(r.Models, m)

@@ -49,7 +49,7 @@ func TestFidelityCommand(t *testing.T) {
 			t.Errorf("%s: notes can be read: %v", m.Model, noted)
 		}
 		for g, row := range m.ECLMF {
-			if len(m.ECLMF) != cfg.NumHiddenLayers || math.Abs(row[g]-1) > 1e-9 || row[0] != m.ECLMF[0][g] {
+			if len(m.ECLMF) != cfg.NumHiddenLayers || math.Abs(float64(row[g])-1) > 1e-9 || row[0] != m.ECLMF[0][g] {
 				t.Errorf("%s: ECLMF %v", m.Model, m.ECLMF)
 			}
 		}

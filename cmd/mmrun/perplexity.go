@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
+	"github.com/mmrun/mmrun/internal/tokenizer"
 )
 
 func perplexityCommand() *cli.Command {
@@ -18,70 +19,78 @@ func perplexityCommand() *cli.Command {
 		Name:      "perplexity",
 		Category:  groupExperiments,
 		Usage:     "how well a model predicts a text, by context length and position",
-		UsageText: "mmrun perplexity --file FILE [--context N,N,...] [--no-bos] [--json] [FLAGS]",
+		UsageText: "mmrun perplexity --file FILE [--context N,...] [--against DIR] [--plot FILE.png] [--json] [FLAGS]",
 		Description: `Measures perplexity, which is e to the mean surprise of a token, and bits per byte, the mean surprise of a byte of the text in bits: the figure that models with different tokenizers can be compared by. Without --context the text is read in one go from an empty state. With --context it is cut into pieces of so many tokens, each read from an empty state; several lengths, and "all" for the whole, are measured on the same tokens. The file is read in pieces, so it may be larger than memory.
 
 Every piece is preceded by bos_token_id of the config, so that its first token is predicted too. Where a config has none, or with --no-bos, a piece's first token is not scored.
 
 The ± is a standard error: that of a ratio of sums over up to 128 blocks of at least 256 consecutive tokens, whose neighbours are close to independent. It says how far another text of the same kind may be off, not another training. Below 8 blocks there is none.
 
-With --json the output is one object: model, device, file, bytes, tokens, bos, and contexts, each with context (0 for the whole text), tokens, perplexity, bits_per_byte (value and error), blocks, block_tokens, and positions with the same for the tokens from position "from" to before "to" of their piece.
+With --json the output is one object: file and models, each with model, device, bytes, tokens, bos and contexts: context (0 for the whole text), tokens_per_s, tokens, perplexity, bits_per_byte (value and error), blocks, block_tokens, and positions with the same for the tokens from position "from" to before "to" of their piece. The picture shows bits per byte by context length, if there are several, and by position in the longest, with twice the error on both sides.
 
 Examples:
 mmrun perplexity --file book.txt
 mmrun perplexity --model ~/models/mamba-130m --file book.txt --context 256,1024,4096,all
-mmrun perplexity --file book.txt --json | jq '.contexts[0].bits_per_byte.value'`,
+mmrun perplexity --model memmamba --against mamba --file book.txt --plot perplexity.png
+mmrun perplexity --file book.txt --json | jq '.models[0].contexts[0].bits_per_byte.value'`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Category: "Input", Usage: "the text, UTF-8; `FILE` - is standard input"},
 			&cli.StringFlag{Name: "context", Category: "Measurement", Value: "all", Usage: "read pieces of `N,N,...` tokens; \"all\" is the whole text"},
 			&cli.BoolFlag{Name: "no-bos", Category: "Measurement", Usage: "no bos_token_id in front of a piece"},
+			&cli.StringFlag{Name: "against", Category: "Model", Usage: "also measure the model in `DIR`, such as the same without memory"},
 			jsonFlag("print one JSON object instead of tables"),
+			&cli.StringFlag{Name: "plot", Category: "Output", Usage: "also draw a picture, a PNG `FILE`"},
 		}, engineFlags()),
 		Action: perplexityAction,
 	}
 }
 
-func perplexityAction(c *cli.Context) (err error) {
-	if err := cmp.Or(noArguments(c), checkEngineFlags(c), required(c, "file")); err != nil {
+func perplexityAction(c *cli.Context) error {
+	if err := cmp.Or(noArguments(c), checkEngineFlags(c), required(c, "file"), checkPlot(c), readOnce(c, "file")); err != nil {
 		return err
 	}
 	lengths, err := contexts(c)
 	if err != nil {
 		return err
 	}
+	_, from, _, err := openText(c, c.String("file")) // before a model is loaded for nothing
+	if err != nil {
+		return err
+	}
+	from.Close()
+	r := &perplexityReport{File: textName(c.String("file"))}
+	err = eachModel(c, func(e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {
+		return r.measure(c, e, tok, encode, lengths)
+	})
+	if err != nil {
+		return err
+	}
+	if err := writePlot(c, r.panels()...); err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, r)
+	}
+	return printText(c, r.text())
+}
+
+// measure adds a model to the report.
+func (r *perplexityReport) measure(c *cli.Context, e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder, lengths []int) error {
 	name, from, size, err := openText(c, c.String("file"))
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	src, err := sourceOf(c)
-	if err != nil {
-		return err
-	}
-	tok, err := src.tokenizer()
-	if err != nil {
-		return err
-	}
-	encode, err := corpus.Plain(tok)
-	if err != nil {
-		return err
-	}
-	e, err := openEngine(c, src)
-	if err != nil {
-		return err
-	}
-	defer e.close(&err)
-	sig := signalsOf(c)
-	sig.graceful()
 	p := &perplexity{engine: e, file: name, size: size, bos: -1, bytes: tokenBytes(tok)}
 	if bos := e.Config().BOS; len(bos) > 0 && !c.Bool("no-bos") {
 		p.bos = bos[0]
 	}
 	defer p.close()
-	if err := p.run(sig.ctx, corpus.New(name, from, encode), lengths); err != nil {
+	if err := p.run(signalsOf(c).ctx, corpus.New(name, from, encode), lengths); err != nil {
 		return err
 	}
-	return p.report(c)
+	r.Models = append(r.Models, p.report())
+	return nil
 }
 
 // contexts are the lengths that --context asks for, 0 for the whole text.

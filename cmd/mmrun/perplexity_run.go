@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/stats"
@@ -163,102 +160,4 @@ func (r *reading) bucket() *stats.Surprise {
 		r.positions = append(r.positions, stats.Surprise{})
 	}
 	return &r.positions[i]
-}
-
-// perplexityReport is what --json prints.
-type perplexityReport struct {
-	Model    string          `json:"model"`
-	Device   string          `json:"device"`
-	File     string          `json:"file"`
-	Bytes    int64           `json:"bytes"`
-	Tokens   int64           `json:"tokens"`
-	BOS      *int32          `json:"bos"`
-	Contexts []contextReport `json:"contexts"`
-}
-
-type contextReport struct {
-	Context   int64            `json:"context"`
-	Speed     float64          `json:"tokens_per_s"`
-	Positions []positionReport `json:"positions"`
-	surpriseReport
-}
-
-type positionReport struct {
-	From int64 `json:"from"`
-	To   int64 `json:"to"`
-	surpriseReport
-}
-
-type surpriseReport struct {
-	Tokens      int64  `json:"tokens"`
-	Perplexity  figure `json:"perplexity"`
-	BitsPerByte figure `json:"bits_per_byte"`
-	Blocks      int    `json:"blocks"`
-	BlockTokens int64  `json:"block_tokens"`
-}
-
-func surpriseOf(s *stats.Surprise) surpriseReport {
-	return surpriseReport{s.Tokens(), figureOf(s.Perplexity()), figureOf(s.BitsPerByte()), s.Blocks(), s.BlockTokens()}
-}
-
-func (r *reading) report() contextReport {
-	out := contextReport{Context: r.context, Speed: perSecond(int(r.all.Tokens()), r.spent), surpriseReport: surpriseOf(&r.all)}
-	longest := r.tokens
-	if r.context > 0 {
-		longest = min(longest, r.context)
-	}
-	from := int64(0)
-	for i := range r.positions {
-		to := min(longest, firstBucket<<i)
-		if r.positions[i].Tokens() > 0 {
-			out.Positions = append(out.Positions, positionReport{from, to, surpriseOf(&r.positions[i])})
-		}
-		from = to
-	}
-	return out
-}
-
-func (p *perplexity) report(c *cli.Context) error {
-	out := perplexityReport{Model: p.source.name, Device: p.Device().Name, File: p.file, Bytes: p.done, Tokens: p.tokens}
-	if p.bos >= 0 {
-		out.BOS = &p.bos
-	}
-	for _, r := range p.reading {
-		out.Contexts = append(out.Contexts, r.report())
-	}
-	if c.Bool("json") {
-		return printJSON(c, out)
-	}
-	return printText(c, p.describe()+out.text())
-}
-
-func (r perplexityReport) text() string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "text    %s: %s bytes, %s tokens\n\n", r.File, spaced(r.Bytes), spaced(r.Tokens))
-	t := newTable(">context", ">tokens", ">perplexity", ">±", ">bits/byte", ">±", ">tokens/s")
-	for _, c := range r.Contexts {
-		t.add(append(append([]string{c.name()}, c.cells()...), fmt.Sprintf("%.0f", c.Speed))...)
-	}
-	text.WriteString(t.String())
-	for _, c := range r.Contexts {
-		fmt.Fprintf(&text, "\ncontext %s, by position\n", c.name())
-		t := newTable(">from", ">to", ">tokens", ">perplexity", ">±", ">bits/byte", ">±")
-		for _, p := range c.Positions {
-			t.add(append([]string{fmt.Sprint(p.From), fmt.Sprint(p.To - 1)}, p.cells()...)...)
-		}
-		text.WriteString(t.String())
-	}
-	return text.String()
-}
-
-func (c contextReport) name() string {
-	if c.Context == 0 {
-		return "all"
-	}
-	return fmt.Sprint(c.Context)
-}
-
-func (s surpriseReport) cells() []string {
-	cells := append([]string{fmt.Sprint(s.Tokens)}, s.Perplexity.cells(3)...)
-	return append(cells, s.BitsPerByte.cells(4)...)
 }

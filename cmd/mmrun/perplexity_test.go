@@ -53,13 +53,16 @@ func surprisesOf(t *testing.T, dir string, ids []byte) []float64 {
 	return nats
 }
 
-func perplexityOf(t *testing.T, args ...string) perplexityReport {
+func perplexityOf(t *testing.T, args ...string) *perplexityModel {
 	t.Helper()
 	var r perplexityReport
 	if err := json.Unmarshal([]byte(succeed(t, append([]string{"perplexity", "--json"}, args...)...)), &r); err != nil {
 		t.Fatal(err)
 	}
-	return r
+	if len(r.Models) != 1 {
+		t.Fatalf("%d models", len(r.Models))
+	}
+	return r.Models[0]
 }
 
 // wantSurprise holds a figure of tokens of one byte to the surprises it comes from.
@@ -73,10 +76,10 @@ func wantSurprise(t *testing.T, what string, got surpriseReport, nats []float64)
 	if got.Tokens != int64(len(nats)) {
 		t.Errorf("%s: %d tokens, want %d", what, got.Tokens, len(nats))
 	}
-	if d := got.Perplexity.Value/math.Exp(each) - 1; !(math.Abs(d) < 1e-4) {
+	if d := float64(got.Perplexity.Value)/math.Exp(each) - 1; !(math.Abs(d) < 1e-4) {
 		t.Errorf("%s: perplexity %v, want %v", what, got.Perplexity.Value, math.Exp(each))
 	}
-	if d := got.BitsPerByte.Value/(each/math.Ln2) - 1; !(math.Abs(d) < 1e-4) {
+	if d := float64(got.BitsPerByte.Value)/(each/math.Ln2) - 1; !(math.Abs(d) < 1e-4) {
 		t.Errorf("%s: %v bits per byte, want %v", what, got.BitsPerByte.Value, each/math.Ln2)
 	}
 }
@@ -136,6 +139,18 @@ func TestPerplexityAsText(t *testing.T) {
 	if o := mmrun(t, "standard words", "perplexity", "--file", "-", "--quiet"); o.status != 0 || !strings.Contains(o.stdout, "standard input: 14 bytes") {
 		t.Errorf("standard input: %+v", o)
 	}
+}
+
+func TestPerplexityAgainst(t *testing.T) {
+	picture, other := filepath.Join(t.TempDir(), "perplexity.png"), modelDir(t, "memmamba-fifo")
+	out := succeed(t, "perplexity", "--against", other, "--file", file(t, "text", strings.Repeat("word ", 60)),
+		"--context", "100,all", "--plot", picture)
+	for _, want := range []string{"model   novels-mamba:", "\nmodel   " + other + ":"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	wantPicture(t, picture)
 }
 
 func TestPerplexityRefuses(t *testing.T) {
