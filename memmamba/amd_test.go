@@ -83,7 +83,8 @@ func radv(t *testing.T) string {
 	return ""
 }
 
-// amdModels are models that make every pipeline between them, one layer each of the paper's width.
+// amdModels are models that make every pipeline between them, two layers each of the paper's width: the
+// first has none before it to attend to.
 func amdModels() map[string]refmodel.Config {
 	models := map[string]refmodel.Config{}
 	for _, kind := range []string{"f32", "f16", "bf16"} {
@@ -104,7 +105,7 @@ func amdModels() map[string]refmodel.Config {
 func writeAMDModels(t *testing.T, dir string) {
 	t.Helper()
 	for name, c := range amdModels() {
-		c.Layers, c.Vocab = 1, 2*chooseFrom
+		c.Layers, c.Vocab = 2, 2*chooseFrom
 		if c.Memory != nil {
 			c.Memory.Period = 1
 		}

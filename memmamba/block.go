@@ -12,9 +12,10 @@ type pass struct {
 	c      Config
 	w      *weights
 	state  *stateLayout
-	tokens int   // at the most
-	single bool  // one token of each sequence, so that the scan is one step
-	taps   *taps // of somebody who looks into the pass; mostly none
+	tokens int      // at the most
+	single bool     // one token of each sequence, so that the scan is one step
+	log    *passLog // of a MemMamba pass that may go through several windows
+	taps   *taps    // of somebody who looks into the pass; mostly none
 }
 
 // blocks takes the residual stream r through all layers: r = r + mixer(RMSNorm(r)), with what the

@@ -68,3 +68,22 @@ func (m *MemoryConfig) validate(layers int) error {
 	}
 	return nil
 }
+
+// How it is decided whether a layer reads its own pool.
+type readRule int
+
+const (
+	readsByState readRule = iota // by its recurrent state at the window's start
+	readsAlways                  // after the first window: every score's sigmoid is above τ2
+	readsNever                   // none is
+)
+
+func (m *MemoryConfig) reads() readRule {
+	switch {
+	case m.StateThreshold <= 0:
+		return readsAlways
+	case m.StateThreshold >= 1:
+		return readsNever
+	}
+	return readsByState
+}

@@ -136,14 +136,8 @@ func (m *Model) head(s *State, n int, choose bool) error {
 func (m *Model) feed(s *State, tokens []int32, run func() error, limit int) (int, error) {
 	n := min(len(tokens), limit)
 	if memory := m.config.Memory; memory != nil {
-		into := int(s.position % int64(memory.Window))
-		n = min(n, memory.Window-into)
-		if into == 0 && s.position > 0 {
-			if err := m.beginWindow(s); err != nil {
-				return 0, err
-			}
-		}
-		if err := s.tellWindow(into); err != nil {
+		var err error
+		if n, err = m.meetWindows(s, n); err != nil {
 			return 0, err
 		}
 	}

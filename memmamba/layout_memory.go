@@ -11,8 +11,7 @@ type memoryLayout struct {
 	attending        int // layers with cross-layer attention
 	crossKeys        int // keys of each
 	pool, importance int64
-	position, newest int64
-	total, reads     int64
+	position, reads  int64
 	pending, noted   int64
 	derived          int64 // from here on: keys and values, which follow from the pools
 	tokenKV, crossKV int64
@@ -33,7 +32,7 @@ func newMemoryLayout(c Config, from int64) *memoryLayout {
 		return at
 	}
 	m.pool, m.importance, m.position = place(m.L*m.P, m.S), place(m.L, m.P), place(m.L, m.P)
-	m.newest, m.total, m.reads = place(m.L, m.P), place(m.L, 1), place(m.L, 1)
+	m.reads = place(m.L, 1)
 	m.pending, m.noted = place(m.L*m.W, m.S), place(m.L, m.W)
 	m.derived = m.end
 	m.tokenKV = place(m.L*m.P, 2*m.S)
@@ -48,7 +47,31 @@ func (m *memoryLayout) notes(g *graph.Graph) ops.Notes {
 		Summaries:   g.Slot(stateSlot, m.pool, m.L*m.P, m.S),
 		Importances: g.Slot(stateSlot, m.importance, m.L, m.P),
 		Positions:   g.Slot(stateSlot, m.position, m.L, m.P),
-		Newest:      g.Slot(stateSlot, m.newest, m.L, m.P),
-		Totals:      g.Slot(stateSlot, m.total, m.L, 1),
+	}
+}
+
+func (m *memoryLayout) pendingNotes(g *graph.Graph) ops.Pending {
+	return ops.Pending{
+		Summaries:   g.Slot(stateSlot, m.pending, m.L*m.W, m.S),
+		Importances: g.Slot(stateSlot, m.noted, m.L, m.W),
+	}
+}
+
+// ownPool is layer l's attention to its own pool during a window.
+func (m *memoryLayout) ownPool(g *graph.Graph, l int) ops.Attention {
+	return ops.Attention{
+		KV:          g.Slot(stateSlot, m.tokenKV, m.L*m.P, 2*m.S),
+		Importances: g.Slot(stateSlot, m.importance, m.L, m.P),
+		Keys:        m.P, First: l * m.P,
+	}
+}
+
+// poolsBefore is layer l's attention to the pools of the layers before it during a window; it is the
+// a-th such layer.
+func (m *memoryLayout) poolsBefore(g *graph.Graph, a int) ops.Attention {
+	return ops.Attention{
+		KV:          g.Slot(stateSlot, m.crossKV, m.attending*m.crossKeys, 2*m.S),
+		Importances: g.Slot(stateSlot, m.crossWorth, m.attending, m.crossKeys),
+		Keys:        m.crossKeys, First: a * m.crossKeys,
 	}
 }

@@ -10,14 +10,15 @@ import (
 // cross-layer attention reads the pools of the layers before, and what they recall is fused into x:
 // x + F(c_token) + F(c_layer). x is the normalized stream (T, d).
 func (p *pass) recall(l int, x graph.Value) graph.Value {
-	g, w, m := p.Graph, p.w.Layers[l].Memory, p.state.memory
-	notes := ops.Linear(g, "notes", x, w.Notes, ops.Finish{Bias: w.NotesBias})
-	ops.Note(g, notes, w.Notes.Rows-ops.Pad, p.c.Memory.NoteThreshold, m.pendingNotes(g), l)
-
-	token := ops.Attend(g, "attend_token", g.Columns(notes, m.S, 2*m.S), m.tokenAttention(g, p.c, l))
-	y := p.fuse(x, x, token, w.TokenOut)
-	if p.c.crosses(l) {
-		layer := ops.Attend(g, "attend_layer", g.Columns(notes, 2*m.S, 3*m.S), m.layerAttention(g, p.c, l))
+	g, w, S, y := p.Graph, p.w.Layers[l].Memory, p.state.memory.S, x
+	notes := ops.Linear(g, "notes", x, w.Notes, ops.Finish{})
+	p.note(l, x, notes)
+	if p.c.Memory.reads() != readsNever {
+		token := ops.Attend(g, "attend_token", g.Columns(notes, S, 2*S), p.ownPool(l))
+		y = p.fuse(y, x, token, w.TokenOut)
+	}
+	if p.c.crosses(l) && l > 0 { // before the first layer there is no pool
+		layer := ops.Attend(g, "attend_layer", g.Columns(notes, 2*S, 3*S), p.poolsBefore(l))
 		y = p.fuse(y, x, layer, w.LayerOut)
 	}
 	return y
@@ -32,14 +33,63 @@ func (p *pass) fuse(y, x, a graph.Value, r recall) graph.Value {
 	return ops.Linear(p.Graph, "fuse", a, r.Out, f)
 }
 
+// note is the Note Block of layer l. Notes wait for their window's end, or in a pass of several
+// windows go to its log.
+func (p *pass) note(l int, x, notes graph.Value) {
+	to := p.state.memory.pendingNotes(p.Graph).Of(l)
+	if p.log != nil {
+		to = p.log.Of(l)
+	}
+	ops.Note(p.Graph, x, notes, p.w.Layers[l].Memory.Score, p.c.Memory.NoteThreshold, to)
+	if p.log != nil {
+		p.log.fill(p, l, l+1)
+	}
+}
+
+// ownPool is what cross-token attention reads in layer l.
+func (p *pass) ownPool(l int) ops.Attention {
+	g, m := p.Graph, p.state.memory
+	a := m.ownPool(g, l)
+	if p.log != nil {
+		a = p.log.attention(g, l, l+1, p.w.Memory.TokenKeys.Part(l, 2*m.S))
+	}
+	if p.c.Memory.reads() == readsByState {
+		a.Reads, a.Layer = g.Slot(stateSlot, m.reads, m.L, 1), l
+	}
+	return p.complete(a)
+}
+
+// poolsBefore is what cross-layer attention reads in layer l.
+func (p *pass) poolsBefore(l int) ops.Attention {
+	g, c, m := p.Graph, p.c.Memory, p.state.memory
+	a := (l+1)/c.Period - 1
+	if p.log == nil {
+		return p.complete(m.poolsBefore(g, a))
+	}
+	w := p.w.Memory.LayerKeys.Part(a, 2*m.S)
+	if c.Pooling == "concat" {
+		return p.complete(p.log.attention(g, max(0, l-c.Period), l, w))
+	}
+	return p.complete(p.log.joined(g, c, l, w))
+}
+
+func (p *pass) complete(a ops.Attention) ops.Attention {
+	a.Window, a.Width = p.c.Memory.Window, p.c.Memory.SummaryDim
+	return a
+}
+
 // beginWindow is what happens between two windows, in all layers at once: pending notes are
 // committed, every layer decides whether it reads, and the pools' keys and values are projected.
 func (p *pass) beginWindow() {
 	g, c, m := p.Graph, p.c.Memory, p.state.memory
-	ops.Commit(g, m.pendingNotes(g), m.notes(g), c.Replacement == "priority")
-	whole := g.Slot(stateSlot, 0, int(p.state.layerBytes/4)*p.state.layers/4, 4)
-	ops.Decide(g, whole, int(p.state.layerBytes/4), int(p.state.convBytes/4), p.c.StateSize,
-		p.w.Memory.StateScore, p.w.Memory.StateBias, c.StateThreshold, g.Slot(stateSlot, m.reads, m.L, 1))
+	log := p.openLog(0)
+	log.fill(p, 0, m.L)
+	log.commit(p)
+	if c.reads() == readsByState {
+		whole := g.Slot(stateSlot, 0, int(p.state.layerBytes/4)*p.state.layers/4, 4)
+		ops.Decide(g, whole, int(p.state.layerBytes/4), int(p.state.convBytes/4), p.c.StateSize,
+			p.w.Memory.StateScore, p.w.Memory.StateBias, c.StateThreshold, g.Slot(stateSlot, m.reads, m.L, 1))
+	}
 	p.projectKeys()
 }
 
@@ -47,34 +97,12 @@ func (p *pass) beginWindow() {
 func (p *pass) projectKeys() {
 	g, c, m := p.Graph, p.c.Memory, p.state.memory
 	n := m.notes(g)
-	ops.Keys(g, ops.Sources{Summaries: n.Summaries, Importances: n.Importances}, p.w.Memory.TokenKeys, g.Slot(stateSlot, m.tokenKV, m.L*m.P, 2*m.S))
+	if c.reads() != readsNever {
+		ops.Keys(g, ops.Sources{Summaries: n.Summaries, Importances: n.Importances}, p.w.Memory.TokenKeys, g.Slot(stateSlot, m.tokenKV, m.L*m.P, 2*m.S))
+	}
 	if m.attending > 0 {
 		worth := g.Slot(stateSlot, m.crossWorth, m.attending, m.crossKeys)
 		sources := ops.CrossSources(g, n, c.Period, c.Pooling, worth)
 		ops.Keys(g, sources, p.w.Memory.LayerKeys, g.Slot(stateSlot, m.crossKV, m.attending*m.crossKeys, 2*m.S))
-	}
-}
-
-func (m *memoryLayout) pendingNotes(g *graph.Graph) ops.Pending {
-	return ops.Pending{
-		Summaries:   g.Slot(stateSlot, m.pending, m.L*m.W, m.S),
-		Importances: g.Slot(stateSlot, m.noted, m.L, m.W),
-	}
-}
-
-func (m *memoryLayout) tokenAttention(g *graph.Graph, c Config, l int) ops.Attention {
-	return ops.Attention{
-		KV:          g.Slot(stateSlot, m.tokenKV, m.L*m.P, 2*m.S),
-		Importances: g.Slot(stateSlot, m.importance, m.L, m.P),
-		Index:       l, Layer: l, Width: c.Memory.SummaryDim,
-		Reads: g.Slot(stateSlot, m.reads, m.L, 1),
-	}
-}
-
-func (m *memoryLayout) layerAttention(g *graph.Graph, c Config, l int) ops.Attention {
-	return ops.Attention{
-		KV:          g.Slot(stateSlot, m.crossKV, m.attending*m.crossKeys, 2*m.S),
-		Importances: g.Slot(stateSlot, m.crossWorth, m.attending, m.crossKeys),
-		Index:       (l+1)/c.Memory.Period - 1, Width: c.Memory.SummaryDim,
 	}
 }

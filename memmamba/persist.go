@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 )
 
 // A saved state is, in little-endian order:
@@ -18,7 +17,7 @@ import (
 //	SHA-256 of all that comes before
 const (
 	stateMagic   = "mmrun state\n"
-	stateVersion = uint32(1)
+	stateVersion = uint32(2)
 )
 
 type stateHeader struct {
@@ -148,14 +147,7 @@ func (s *State) checkSaved(block []byte, h stateHeader, recent, next []int32) er
 	if m == nil {
 		return nil
 	}
-	for i := range int64(m.L * m.P) {
-		importance := math.Float32frombits(binary.LittleEndian.Uint32(block[m.importance+4*i:]))
-		position, place := binary.LittleEndian.Uint32(block[m.position+4*i:]), binary.LittleEndian.Uint32(block[m.newest+4*i:])
-		if !(importance >= 0 && importance <= 1) || int64(position) > h.Position || place >= uint32(m.P) {
-			return fmt.Errorf("layer %d: pool place %d holds importance %g, position %d", i/int64(m.P), i%int64(m.P), importance, position)
-		}
-	}
-	return nil
+	return m.check(block, h.Position)
 }
 
 // projectKeys restores what is not saved.

@@ -111,10 +111,10 @@ func (p *programs) builds(c Config) []build {
 	return all
 }
 
-// passTokens is how many tokens one pass may have: a prompt is cut at memory windows.
+// passTokens is how many tokens one pass may have.
 func (p *programs) passTokens(c Config) int {
 	if c.Memory != nil {
-		return min(p.chunkTokens, c.Memory.Window)
+		return p.layout.memory.passTokens(p.chunkTokens, c.Memory)
 	}
 	return p.chunkTokens
 }
@@ -194,7 +194,14 @@ func (p *programs) buildChunk(g *pass) {
 	p.copyParams(g.Graph)
 	r := g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols)
 	ops.EmbedInto(g.Graph, r, p.copyIn(g.Graph, idsSlot, g.tokens, 1), g.w.Embeddings)
+	if p.layout.memory == nil || g.c.Memory.reads() == readsByState {
+		g.blocks(r)
+		return
+	}
+	g.log = g.openLog(g.tokens)
 	g.blocks(r)
+	g.log.commit(g)
+	g.projectKeys()
 }
 
 func (p *programs) buildHead(g *pass) {

@@ -8,12 +8,12 @@ import (
 
 // layerMemory holds the parameters of one layer's memory that every token meets.
 type layerMemory struct {
-	// Notes is note_proj, the queries' q_proj (token, then layer attention where there is one) and
-	// note_score below one another, so that a token's summary, queries and score are one product.
-	Notes     ops.Weight // (S + S [+ S] + 1, d), sections padded
-	NotesBias ops.Weight // 0 but for the score's bias
-	TokenOut  recall     // cross-token attention
-	LayerOut  recall     // cross-layer attention, where (l+1) % p == 0
+	// Notes is note_proj above the queries' q_proj (token, then layer attention where there is one),
+	// so that a token's summary and queries are one product.
+	Notes    ops.Weight // (S + S [+ S], d), sections padded
+	Score    ops.Weight // (1, d+Pad): note_score's weight, padded, then its bias
+	TokenOut recall     // cross-token attention
+	LayerOut recall     // cross-layer attention, where (l+1) % p == 0
 }
 
 // recall takes what an attention read back into the stream: o_proj and, when fusion is gated, the
@@ -42,14 +42,11 @@ func (l *loader) layerMemory(n int, c Config) *layerMemory {
 		pieces = append(pieces, piece{prefix + "layer_attn.q_proj.weight", []int{S}})
 		m.LayerOut = l.recall(prefix+"layer_attn.", c)
 	}
-	m.Notes = l.stack(append(pieces, piece{prefix + "note_score.weight", nil}), d)
-	bias := l.row(prefix+"note_score.bias", 1)
-	if l.err != nil {
-		return m
+	m.Notes = l.stack(pieces, d)
+	score, bias := l.row(prefix+"note_score.weight", d), l.row(prefix+"note_score.bias", 1)
+	if l.err == nil {
+		m.Score = l.upload32(append(score, bias...), 1, ops.Padded(d)+ops.Pad)
 	}
-	wide := make([]float32, m.Notes.Rows)
-	wide[len(wide)-ops.Pad] = bias[0]
-	m.NotesBias = l.upload32(wide, 1, len(wide))
 	return m
 }
 

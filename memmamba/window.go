@@ -1,8 +1,8 @@
 package memmamba
 
 import (
-	"cmp"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 )
@@ -20,27 +20,57 @@ type LayerMemory struct {
 	Reads bool   // whether the layer reads its pool during the window now
 }
 
-// beginWindow runs what every layer does at a window's first token.
-func (m *Model) beginWindow(s *State) error {
-	m.programs.setParams(1, s.position)
-	return s.run(m.programs.begin)
+// passBytes bounds each of the tables that a pass through several windows needs.
+const passBytes = 64 << 20
+
+// passTokens is how many tokens a pass may have, chunk at the most. Where reads depend on the
+// recurrent state, it ends with the window; elsewhere it goes through windows as far as its tables
+// have room.
+func (m *memoryLayout) passTokens(chunk int, c *MemoryConfig) int {
+	if c.reads() == readsByState {
+		return min(chunk, m.W)
+	}
+	rows := passBytes/(4*m.L*m.S) - m.P - m.W // of every layer's notes
+	windows := passBytes / (4 * m.L * m.P)
+	if m.attending > 0 && c.Pooling != "concat" {
+		windows = min(windows, passBytes/(4*m.P*2*m.S)) // of joined pools' keys and values
+	}
+	return max(1, min(chunk, rows, (windows-1)*m.W))
 }
 
-// tellWindow calls the state's window hook when the next token is the first of a window.
-func (s *State) tellWindow(into int) error {
-	if s.onWindow == nil || into > 0 {
-		return nil
+// meetWindows does what is due before a pass of up to n tokens and returns how many it may have.
+func (m *Model) meetWindows(s *State, n int) (int, error) {
+	c := m.config.Memory
+	W := int64(c.Window)
+	n = min(n, m.programs.passTokens(m.config))
+	if c.reads() == readsByState {
+		n = min(n, int(W-s.position%W))
 	}
-	reads, err := s.reads()
-	if err != nil {
-		return err
+	if s.position > 0 && s.position%W == 0 {
+		m.programs.setParams(1, s.position)
+		if err := s.run(m.programs.begin); err != nil {
+			return 0, err
+		}
 	}
-	s.onWindow(s.position/int64(s.model.config.Memory.Window), reads)
-	return nil
+	if s.onWindow == nil {
+		return n, nil
+	}
+	for window := (s.position + W - 1) / W; window*W < s.position+int64(n); window++ {
+		reads, err := s.reads(window)
+		if err != nil {
+			return 0, err
+		}
+		s.onWindow(window, reads)
+	}
+	return n, nil
 }
 
-func (s *State) reads() ([]bool, error) {
+// reads says which layers read their own pool in a window, the one that begins or is under way.
+func (s *State) reads(window int64) ([]bool, error) {
 	m := s.model.programs.layout.memory
+	if rule := s.model.config.Memory.reads(); rule != readsByState {
+		return slices.Repeat([]bool{rule == readsAlways && window > 0}, m.L), nil
+	}
 	data, err := s.download(m.reads, 4*int64(m.L))
 	if err != nil {
 		return nil, err
@@ -64,11 +94,11 @@ func (s *State) Memory() ([]LayerMemory, error) {
 		return nil, nil
 	}
 	m := s.model.programs.layout.memory
-	reads, err := s.reads()
+	reads, err := s.reads(max(s.position-1, 0) / int64(m.W))
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.download(m.pool, m.total-m.pool)
+	data, err := s.download(m.pool, m.reads-m.pool)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +118,27 @@ func (s *State) Memory() ([]LayerMemory, error) {
 			}
 			layers[l].Notes = append(layers[l].Notes, note)
 		}
-		slices.SortFunc(layers[l].Notes, func(a, b Note) int { return cmp.Compare(a.Position, b.Position) })
 	}
 	return layers, nil
+}
+
+// check looks for what kernels and callers rely on in the block of a saved state.
+func (m *memoryLayout) check(block []byte, position int64) error {
+	word := func(region, i int64) uint32 { return binary.LittleEndian.Uint32(block[region+4*i:]) }
+	worth := func(region, i int64) (float32, bool) {
+		importance := math.Float32frombits(word(region, i))
+		return importance, importance >= 0 && importance <= 1
+	}
+	for i := range int64(m.L * m.P) {
+		importance, ok := worth(m.importance, i)
+		if at := int64(word(m.position, i)); !ok || at >= max(position, 1) {
+			return fmt.Errorf("layer %d: pool place %d holds importance %g, position %d", i/int64(m.P), i%int64(m.P), importance, at)
+		}
+	}
+	for i := range int64(m.L * m.W) {
+		if importance, ok := worth(m.noted, i); !ok {
+			return fmt.Errorf("layer %d: token %d of the window is noted with importance %g", i/int64(m.W), i%int64(m.W), importance)
+		}
+	}
+	return nil
 }

@@ -9,25 +9,22 @@ import (
 	"github.com/mmrun/mmrun/ops/ref"
 )
 
-// scattered fills the pools of L layers with notes at random places: none, some or P of them. It
-// returns them oldest first, and where each note lies.
-func scattered(r *rig, L, P, S int) (n Notes, pools [][]ref.Note, places [][]int) {
+// ragged fills the last places of the pools of L layers with none, some or P notes and returns them,
+// oldest first.
+func ragged(r *rig, L, P, S int) (n Notes, pools [][]ref.Note) {
 	n, _ = memoryRig(r, L, P, 1, S)
-	summaries, importances, newest := r.random(L*P*S, 1), make([]float32, L*P), make([]uint32, L*P)
+	summaries, importances := r.random(L*P*S, 1), make([]float32, L*P)
 	for l := range L {
-		count := []int{P, 0, 1, P / 2, P - 1, 1 + r.rng.IntN(P)}[(l+P)%6]
-		at, pool := r.rng.Perm(P)[:count], []ref.Note(nil)
-		for j, place := range at {
-			i := l*P + place
+		count, pool := []int{P, 0, 1, P / 2, P - 1, 1 + r.rng.IntN(P)}[(l+P)%6], []ref.Note(nil)
+		for j := range count {
+			i := (l+1)*P - count + j
 			importances[i] = float32(1+r.rng.IntN(8)) / 8
-			newest[l*P+count-1-j] = uint32(place)
 			pool = append(pool, ref.Note{Position: int64(j), Importance: importances[i], Summary: summaries[i*S : (i+1)*S]})
 		}
-		pools, places = append(pools, pool), append(places, at)
+		pools = append(pools, pool)
 	}
 	n.Summaries, n.Importances = r.value("pool", L*P, S, summaries), r.value("importance", L, P, importances)
-	r.words("newest", newest)
-	return n, pools, places
+	return n, pools
 }
 
 // TestGather holds the sources of every attending layer to the reference, with pools of any fill.
@@ -48,7 +45,7 @@ func TestGather(t *testing.T) {
 func testGather(t *testing.T, pooling string, P, S, period int) {
 	r := newRig(t, graph.Buffer, 1, 1, 0, 0)
 	L := 2*period + 1 // two layers attend, or three; with a period of 4 the last does not
-	n, pools, places := scattered(r, L, P, S)
+	n, pools := ragged(r, L, P, S)
 	attending, keys := L/period, P
 	if pooling == "concat" {
 		keys = period * P
@@ -61,7 +58,7 @@ func testGather(t *testing.T, pooling string, P, S, period int) {
 		first := max(0, layer-period)
 		summaries, importances := ref.CrossGather(pools[first:layer], pooling)
 		if pooling == "concat" {
-			summaries, importances = atPlaces(pools, places, layer-period, layer, P, S)
+			summaries, importances = atPlaces(pools, layer-period, layer, P, S)
 		}
 		// Behind the reference's notes, keys are worth nothing, and their summaries are not looked at.
 		own, mine := worths[a*keys:(a+1)*keys], got[a*keys*S:]
@@ -75,16 +72,14 @@ func testGather(t *testing.T, pooling string, P, S, period int) {
 }
 
 // atPlaces is the reference's concatenation of the pools of layers [first, last) with every note at
-// its place on the device, where the order of keys means nothing.
-func atPlaces(pools [][]ref.Note, places [][]int, first, last, P, S int) (summaries, importances []float32) {
+// its place on the device.
+func atPlaces(pools [][]ref.Note, first, last, P, S int) (summaries, importances []float32) {
 	summaries, importances = make([]float32, (last-first)*P*S), make([]float32, (last-first)*P)
 	for l := max(first, 0); l < last; l++ {
 		s, i := ref.CrossGather(pools[l:l+1], ref.Concat)
-		for j, place := range places[l] {
-			key := (l-first)*P + place
-			importances[key] = i[j]
-			copy(summaries[key*S:], s[j*S:(j+1)*S])
-		}
+		key := (l-first+1)*P - len(i)
+		copy(importances[key:], i)
+		copy(summaries[key*S:], s)
 	}
 	return summaries, importances
 }
@@ -96,7 +91,7 @@ func TestGatherRefuses(t *testing.T) {
 		"concat": "gather: shapes [2 2] and [2 4] do not go together",
 	} {
 		r := newRig(t, graph.Buffer, 1, 1, 0, 0)
-		n, _, _ := scattered(r, 4, 2, 8)
+		n, _ := ragged(r, 4, 2, 8)
 		CrossSources(r.g, n, 2, pooling, r.value("worth", 2, 2, make([]float32, 4)))
 		if _, err := r.g.Plan(); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %q", pooling, err, want)

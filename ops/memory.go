@@ -14,49 +14,62 @@ const (
 	MaxSummary = 256
 )
 
-// Notes are the pools of all layers, P places each in no order; a place of importance 0 is empty.
-type Notes struct {
-	Summaries   graph.Value // (L·P, S)
-	Importances graph.Value // (L, P)
-	Positions   graph.Value // (L, P), of the notes' tokens
-	Newest      graph.Value // (L, P), places by recency
-	Totals      graph.Value // (L, 1), notes ever committed
+// Places are where a pass's notes of one layer go.
+type Places struct {
+	summaries, importances graph.Value
+	first                  int // row
+	window                 int // W when a token has the place it has in its window, 0 when that in the pass
 }
 
-// Pending are the notes of the window so far, each at its token's place in the window; a place of
-// importance 0 has none.
-type Pending struct {
-	Summaries   graph.Value // (L·W, S)
-	Importances graph.Value // (L, W)
+// Of is where layer l's notes wait for the window's end.
+func (p Pending) Of(l int) Places {
+	W := p.Importances.Cols
+	return Places{p.Summaries, p.Importances, l * W, W}
 }
 
-// Note is the Note Block (arXiv 2510.03279, section 4.1): every token whose importance sigmoid(score)
-// exceeds τ1 leaves its summary among its layer's pending notes.
-// Shapes: notes (T, ·), the summary at column 0 and the score at a column.
-func Note(g *graph.Graph, notes graph.Value, score int, threshold float64, pending Pending, layer int) {
-	S, W := pending.Summaries.Cols, pending.Importances.Cols
-	if pending.Summaries.Rows != pending.Importances.Rows*W || layer >= pending.Importances.Rows || score >= notes.Cols || !notes.Packed() {
-		mismatch(g, "note", notes.Shape(), pending.Summaries.Shape())
+// Of is where the log has layer l's notes of the pass.
+func (log Log) Of(l int) Places {
+	return Places{log.Summaries, log.Importances, l*log.Importances.Cols + log.Held, 0}
+}
+
+// Note is the Note Block (arXiv 2510.03279, section 4.1): every token whose importance
+// sigmoid(w · x + b) exceeds τ1 leaves its summary.
+// Shapes: x (T, d), notes (T, ·) with the summary at column 0, score (1, d+Pad) of w and then b.
+func Note(g *graph.Graph, x, notes graph.Value, score Weight, threshold float64, to Places) {
+	S, lanes, tokens, rows := to.summaries.Cols, 32, 1, 0
+	if g.Access() == graph.Texel {
+		lanes, tokens = 1, 8
+	}
+	if to.window == 0 {
+		rows = vector * graph.Groups(x.Rows, vector)
+	}
+	if notes.Rows != x.Rows || notes.Cols < S || !notes.Packed() || !x.Packed() || score.Rows != 1 || score.Cols != x.Cols+Pad {
+		mismatch(g, "note", x.Shape(), notes.Shape())
 		return
 	}
-	g.Call("note", graph.Kernel{Shader: "note"},
-		[]graph.Value{params(g), notes, pending.Summaries, pending.Importances},
-		graph.Constants(notes.Cols/4, score, S/4, W, layer, threshold),
-		[3]int{graph.Groups(S/4, 8), notes.Rows, 1}, graph.Cost{Bytes: 8 * int64(notes.Rows) * int64(S)})
+	g.Call("note", graph.Kernel{Shader: "note", Spec: []uint32{uint32(lanes), uint32(tokens)}},
+		[]graph.Value{params(g), x, notes, score.table(g, "note"), to.summaries, to.importances},
+		graph.Constants(x.Cols/4, notes.Cols/4, S/4, to.first, rows, to.window, logit(threshold)),
+		[3]int{1, graph.Groups(max(x.Rows, rows), tokens), 1}, graph.Cost{Bytes: x.Bytes() + 8*int64(notes.Rows)*int64(S)})
 }
 
-// Commit moves every layer's pending notes to its pool, in token order, at a window's first token. A
-// full pool lets its oldest note go, or with priority its least important one if the new note is
-// more important (the oldest among equals).
-func Commit(g *graph.Graph, pending Pending, n Notes, priority bool) {
-	L, P, W, S := n.Importances.Rows, n.Importances.Cols, pending.Importances.Cols, n.Summaries.Cols
-	if pending.Importances.Rows != L || P > MaxPool || W > MaxWindow || n.Summaries.Rows != L*P || pending.Summaries.Rows != L*W {
-		mismatch(g, "commit", pending.Summaries.Shape(), n.Summaries.Shape())
-		return
+// logit is the score whose sigmoid is t, so that a score is compared before its sigmoid rounds to 0 or
+// 1: no score's is above 1, and every score's is above 0.
+func logit(t float64) float64 {
+	switch {
+	case t <= 0:
+		return -math.MaxFloat32
+	case t >= 1:
+		return math.MaxFloat32
 	}
-	g.Call("commit", graph.Kernel{Shader: "commit", Plain: true, Spec: []uint32{flag(priority)}},
-		[]graph.Value{params(g), pending.Importances, pending.Summaries, n.Summaries, n.Importances, n.Positions, n.Totals, n.Newest},
-		graph.Constants(W, P, S/4), [3]int{L, 1, 1}, graph.Cost{Bytes: pending.Importances.Bytes() + n.Summaries.Bytes()})
+	return math.Log(t) - math.Log1p(-t)
+}
+
+// Part is the i-th of the parts of so many rows that a table is made of.
+func (w Weight) Part(i, rows int) Weight {
+	bytes := 4 * int64(rows) * int64(w.Cols)
+	w.Rows, w.Span = rows, w.Span.Buffer.Span(w.Span.Off+int64(i)*bytes, bytes)
+	return w
 }
 
 // Decide writes which layers read their pool during the window that begins: those whose state says
@@ -70,14 +83,16 @@ func Decide(g *graph.Graph, state graph.Value, stride, offset, states int, w, bi
 		return
 	}
 	g.Call("decide", graph.Kernel{Shader: "decide"}, []graph.Value{state, w.table(g, "decide"), bias.table(g, "decide"), reads},
-		graph.Constants(stride/4, offset/4, E, Padded(states)/4, 1/float64(states), threshold),
+		graph.Constants(stride/4, offset/4, E, Padded(states)/4, 1/float64(states), logit(threshold)),
 		[3]int{L, 1, 1}, graph.Cost{Bytes: 4 * int64(L) * int64(E) * int64(Padded(states))})
 }
 
-// Sources are what an attention reads: notes of several layers' attentions, with importances.
+// Sources are what attentions read: notes with importances. Rows that attentions share follow one
+// another.
 type Sources struct {
-	Summaries   graph.Value // (layers·keys, S)
-	Importances graph.Value // (layers, keys)
+	Summaries   graph.Value // (rows, S)
+	Importances graph.Value // of each row
+	First, Rows int         // the part that is meant; all when Rows is 0
 }
 
 // CrossSources gathers what every attending layer sees of the pools of the period layers before it,
@@ -85,77 +100,107 @@ type Sources struct {
 // each. Attending are the layers l with (l+1) % period == 0. worth takes the importances.
 // Shape: worth (attending, keys) with period·P keys for concat, else P.
 func CrossSources(g *graph.Graph, n Notes, period int, pooling string, worth graph.Value) Sources {
-	P, S := n.Importances.Cols, n.Summaries.Cols
-	attending, keys := n.Importances.Rows/period, P
+	keys := n.Importances.Cols
+	if pooling == "concat" {
+		keys *= period
+	}
+	if worth.Rows != n.Importances.Rows/period || worth.Cols != keys {
+		mismatch(g, "gather", worth.Shape(), []int{n.Importances.Rows / period, keys})
+		return Sources{}
+	}
+	return gather(g, gathering{n.Summaries, n.Importances, n.Importances, false, n.Importances.Rows, n.Importances.Cols, 1}, period, pooling, worth, 0)
+}
+
+// WindowSources is CrossSources of one layer in every window of a pass, by "mean" or "max".
+// Shape: the result (windows·P, S).
+func WindowSources(g *graph.Graph, log Log, pools Pools, period int, pooling string, layer int) Sources {
+	L, P := log.Importances.Rows, pools.Cols
+	worth := g.Temp(pools.Rows/L, P)
+	return gather(g, gathering{log.Summaries, log.Importances, pools.Value, true, L, P, log.Window}, period, pooling, worth, (layer+1)/period-1)
+}
+
+// gathering is where notes to gather are.
+type gathering struct {
+	summaries, importances, pools graph.Value
+	logged                        bool
+	L, P, W                       int
+}
+
+func gather(g *graph.Graph, from gathering, period int, pooling string, worth graph.Value, attending int) Sources {
+	S := from.summaries.Cols
 	mode, ok := map[string]uint32{"concat": 0, "mean": 1, "max": 2}[pooling]
-	if !ok {
+	if !ok || from.logged && mode == 0 {
 		g.Fail(fmt.Errorf("gather: pooling %q is not known", pooling))
 	}
-	if pooling == "concat" {
-		keys = period * P
-	}
-	s := Sources{g.Temp(attending*keys, S), worth}
-	if worth.Rows != attending || worth.Cols != keys {
-		mismatch(g, "gather", worth.Shape(), []int{attending, keys})
-		return s
-	}
-	g.Call("gather", graph.Kernel{Shader: "gather", Plain: true, Spec: []uint32{mode}},
-		[]graph.Value{n.Summaries, n.Importances, n.Newest, s.Summaries, s.Importances},
-		graph.Constants(period, P, S/4, keys), [3]int{graph.Groups(S/4, 8), keys, attending},
-		graph.Cost{Bytes: 2 * s.Summaries.Bytes()})
+	s := Sources{Summaries: g.Temp(worth.Rows*worth.Cols, S), Importances: worth}
+	g.Call("gather", graph.Kernel{Shader: "gather", Plain: true, Spec: []uint32{mode, flag(from.logged)}},
+		[]graph.Value{params(g), from.summaries, from.importances, from.pools, s.Summaries, worth},
+		graph.Constants(period, from.P, S/4, worth.Cols, from.L, attending, from.W),
+		[3]int{graph.Groups(worth.Cols*S/4, 64), worth.Rows, 1}, graph.Cost{Bytes: 2 * s.Summaries.Bytes()})
 	return s
 }
 
-// Keys projects the notes of every layer's attention to keys and values, once a window.
-// Shapes: w (layers·2S, S) with k_proj above v_proj, kv (layers·keys, 2S).
+// Keys projects notes to the keys and values of attentions, as many as there are weights, each with
+// its share of the notes.
+// Shapes: w (layers·2S, S) with k_proj above v_proj, kv (rows, 2S).
 func Keys(g *graph.Graph, s Sources, w Weight, kv graph.Value) {
-	layers, keys, S := s.Importances.Rows, s.Importances.Cols, s.Summaries.Cols
-	if w.Rows != layers*2*S || w.Cols != S || w.Type != F32 || kv.Rows != layers*keys || kv.Cols != 2*S {
+	S, rows := s.Summaries.Cols, s.Rows
+	if rows == 0 {
+		rows = s.Summaries.Rows
+	}
+	layers := w.Rows / (2 * S)
+	if layers == 0 || w.Rows != layers*2*S || w.Cols != S || rows%layers != 0 || kv.Rows != rows || kv.Cols != 2*S {
 		mismatch(g, "keys", []int{w.Rows, w.Cols}, kv.Shape())
 		return
 	}
+	keys := rows / layers
 	g.Call("keys", graph.Kernel{Shader: "keys"},
 		[]graph.Value{s.Summaries, w.table(g, "keys"), s.Importances, kv},
-		graph.Constants(keys, S/4), [3]int{graph.Groups(2*S, 8), keys, layers},
-		graph.Cost{Bytes: s.Summaries.Bytes() + kv.Bytes() + 4*int64(w.Rows)*int64(S), Flops: 4 * int64(S) * int64(S) * int64(layers*keys)})
+		graph.Constants(keys, S/4, s.First), [3]int{graph.Groups(S/4, 8), graph.Groups(keys, 8), layers},
+		graph.Cost{Bytes: 4*int64(rows)*int64(S) + kv.Bytes() + 4*int64(w.Rows)*int64(S), Flops: 4 * int64(S) * int64(S) * int64(rows)})
 }
 
-// An Attention is one layer's attention over a pool: which keys of kv are its own, S without
-// padding, and, when only a layer that reads attends, the decisions and the layer.
+// An Attention is what the tokens of a pass read: of keys that are the same for all of them, or of a
+// log, where pools say which rows of it a window reads.
 type Attention struct {
-	KV, Importances graph.Value // (layers·keys, 2S), (layers, keys)
-	Index           int         // of the attention among layers
-	Width           int
-	Reads           graph.Value // (L, 1), or none
-	Layer           int
+	KV          graph.Value // (rows, 2S)
+	Importances graph.Value // of each row; a key of importance 0 is none
+	Pools       graph.Value // (places, ·) of rows, or none
+	Keys        int         // of a token
+	First       int         // key, or place of pools, in the pass's first window
+	Step        int         // from window to window
+	Base        int         // the log's row that KV begins with
+	Window      int         // W
+	Width       int         // S without padding
+	Reads       graph.Value // (L, 1) when only a layer that reads attends, or none
+	Layer       int         // that layer
 }
 
 // Attend returns softmax(q·k/√S + ln I) v for every token (arXiv 2510.03279, section 4.2; the bias
 // ln I is ours), zero where the layer does not read or its pool is empty.
 // Shapes: q and the result (T, S).
 func Attend(g *graph.Graph, op string, q graph.Value, a Attention) graph.Value {
-	S, keys := q.Cols, a.Importances.Cols
+	S := q.Cols
 	y := g.Temp(q.Rows, S)
-	if a.KV.Cols != 2*S || S > MaxSummary || a.KV.Rows != a.Importances.Rows*keys {
+	logged, gated, pools, reads := !a.Pools.Zero(), !a.Reads.Zero(), a.Pools, a.Reads
+	if a.KV.Cols != 2*S || S > MaxSummary || a.Keys < 1 || a.Window < 1 || !logged && a.First+a.Keys > a.KV.Rows {
 		mismatch(g, op, q.Shape(), a.KV.Shape())
 		return y
 	}
-	gated, reads := !a.Reads.Zero(), a.Reads
+	if !logged {
+		pools = a.Importances // stands for what is not read
+	}
 	if !gated {
 		reads = a.Importances
 	}
-	g.Call(op, graph.Kernel{Shader: "attend", Spec: []uint32{flag(gated), attendLanes(g)}},
-		[]graph.Value{params(g), q, a.KV, a.Importances, reads, y},
-		graph.Constants(keys, a.Index*keys, q.Stride/4, q.From/4, S/4, 1/math.Sqrt(float64(a.Width)), a.Layer),
-		[3]int{q.Rows, 1, 1},
-		graph.Cost{Bytes: 2*y.Bytes() + 8*int64(keys)*int64(S), Flops: 4 * int64(q.Rows) * int64(keys) * int64(S)})
-	return y
-}
-
-// attendLanes is how many invocations share a token.
-func attendLanes(g *graph.Graph) uint32 {
+	kernel, groups := graph.Kernel{Shader: "attend", Plain: true, Spec: []uint32{flag(gated), flag(logged)}}, q.Rows
+	push := []any{a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride / 4, q.From / 4, S / 4}
 	if g.Access() == graph.Texel {
-		return 8
+		kernel, groups = graph.Kernel{Shader: "attend_lane", Spec: append(kernel.Spec, uint32(S/4))}, graph.Groups(q.Rows, 8)
+		push = push[:len(push)-1]
 	}
-	return 64
+	g.Call(op, kernel, []graph.Value{params(g), q, a.KV, a.Importances, reads, pools, y},
+		graph.Constants(append(push, 1/math.Sqrt(float64(a.Width)), a.Layer)...), [3]int{groups, 1, 1},
+		graph.Cost{Bytes: 2*y.Bytes() + 8*int64(a.Keys)*int64(S), Flops: 4 * int64(q.Rows) * int64(a.Keys) * int64(S)})
+	return y
 }

@@ -18,11 +18,14 @@ func NLL(g *graph.Graph, logits, targets graph.Value, vocab int, y graph.Value) 
 		graph.Cost{Bytes: logits.Bytes(), Flops: 3 * int64(logits.Rows) * int64(vocab)})
 }
 
-// nllLanes is how many invocations share a row: as attention's, and more where a software device would
-// cut a loop over the vocabulary short.
+// nllLanes is how many invocations share a row: few on a software device, but more where it would cut a
+// loop over the vocabulary short.
 func nllLanes(g *graph.Graph, vocab int) uint32 {
 	const longest = 1 << 15 // of loops, half of what it takes
-	lanes := attendLanes(g)
+	lanes := uint32(64)
+	if g.Access() == graph.Texel {
+		lanes = 8
+	}
 	for vocab/(4*int(lanes)) > longest {
 		lanes *= 2
 	}

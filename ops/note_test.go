@@ -10,49 +10,49 @@ import (
 )
 
 // TestNote: a token above the threshold leaves its summary and importance at its own place of the
-// window, in its own layer; every other place stays as it was. The pass ends with the window or
-// lies inside it.
+// window, in its own layer; every other place stays as it was, but for the importance of a token that
+// leaves none. The pass ends with the window or lies inside it.
 func TestNote(t *testing.T) {
 	const L, layer = 3, 1
 	sweep(t, func(t *testing.T, access graph.Access, T int) {
 		for _, S := range []int{8, 64, 256} {
 			for _, W := range []int{T, 300, MaxWindow} {
 				into := (W - T) / 2 * 2 // tokens of the window before the pass
-				testNote(t, access, noteCase{T, T, S, W, into, L, layer, 0.5})
+				testNote(t, access, noteCase{T, T, S, W, into, L, layer, 40, 0.5})
 			}
 		}
-		testNote(t, access, noteCase{T, max(1, T/2), 8, 300, 41, L, 0, 0.7}) // a chunk's last, shorter pass
-		testNote(t, access, noteCase{T, T, 8, 300, 3, L, L - 1, -1})         // everything is worth a note
-		testNote(t, access, noteCase{T, T, 8, 300, 3, L, L - 1, 1})          // nothing is
+		testNote(t, access, noteCase{T, max(1, T/2), 8, 300, 41, L, 0, 136, 0.7}) // a chunk's last, shorter pass
+		testNote(t, access, noteCase{T, T, 8, 300, 3, L, L - 1, 8, -1})           // everything is worth a note
+		testNote(t, access, noteCase{T, T, 8, 300, 3, L, L - 1, 8, 1})            // nothing is
 	})
 }
 
 // A noteCase is a pass of so many tokens in a program for rows, into tokens after a window's first.
 type noteCase struct {
-	rows, tokens, S, W, into, L, layer int
-	threshold                          float64
+	rows, tokens, S, W, into, L, layer, d int
+	threshold                             float64
 }
 
 func testNote(t *testing.T, access graph.Access, c noteCase) {
 	t.Helper()
 	r := newRig(t, access, c.tokens, 1, 0, 5*c.W+c.into)
-	score := c.S + 4 // a query lies between
-	width := score + Pad
-	notes := r.random(c.rows*width, 3)
+	width := c.S + 8 // a query follows
+	x, notes := r.random(c.rows*c.d, 1), r.random(c.rows*width, 3)
+	w := r.random(c.d+Pad, 1)
+	score := r.table(1, c.d+Pad, w)
 	summaries, noted := r.random(c.L*c.W*c.S, 1), r.random(c.L*c.W, 1)
 	pending := Pending{r.value("pending", c.L*c.W, c.S, summaries), r.value("noted", c.L, c.W, noted)}
-	Note(r.g, r.value("notes", c.rows, width, notes), score, c.threshold, pending, c.layer)
+	Note(r.g, r.value("x", c.rows, c.d, x), r.value("notes", c.rows, width, notes), score, c.threshold, pending.Of(c.layer))
 	r.run(graph.Value{})
 
-	for i := range c.tokens {
-		row := notes[i*width:]
-		I := ref.NoteScore(row[score:score+1], []float32{1}, 0, 1, 1)[0]
+	for i, I := range ref.NoteScore(x, w[:c.d], w[c.d], c.tokens, c.d) {
+		place := c.layer*c.W + c.into + i
 		if float64(I) <= c.threshold {
+			noted[place] = 0
 			continue
 		}
-		place := c.layer*c.W + c.into + i
 		noted[place] = I
-		copy(summaries[place*c.S:(place+1)*c.S], row)
+		copy(summaries[place*c.S:(place+1)*c.S], notes[i*width:])
 	}
 	what := fmt.Sprintf("%+v", c)
 	near(t, what+" importances", r.read("noted"), noted)
@@ -61,17 +61,45 @@ func testNote(t *testing.T, access graph.Access, c noteCase) {
 	}
 }
 
-// TestNoteOfNothing: an importance too small for a float32 is still a note, not an empty place.
+// TestNoteOfNothing: an importance too small for a float32 is still a note, not an empty place, if it
+// is above the threshold; and one that rounds to 1 is not above 1.
 func TestNoteOfNothing(t *testing.T) {
 	for _, access := range accesses {
-		r := newRig(t, access, 1, 1, 0, 0)
-		notes := make([]float32, 8+Pad)
-		notes[8] = -200
-		pending := Pending{r.value("pending", 1, 8, make([]float32, 8)), r.value("noted", 1, 1, []float32{0})}
-		Note(r.g, r.value("notes", 1, 8+Pad, notes), 8, -0.5, pending, 0)
-		r.run(graph.Value{})
-		if got := r.read("noted")[0]; !(got > 0 && got < 1e-37) {
-			t.Errorf("%s: importance %g, want the least that is one", access, got)
+		for _, c := range []struct {
+			score, threshold float64
+			note             bool
+		}{{-200, -0.5, true}, {-200, 0, true}, {200, 1, false}, {200, 0.999, true}} {
+			r := newRig(t, access, 1, 1, 0, 0)
+			pending := Pending{r.value("pending", 1, 8, make([]float32, 8)), r.value("noted", 1, 1, []float32{0})}
+			w := make([]float32, 2*Pad)
+			w[Pad] = float32(c.score)
+			score := r.table(1, 2*Pad, w)
+			Note(r.g, r.value("x", 1, Pad, make([]float32, Pad)), r.value("notes", 1, 8, make([]float32, 8)), score, c.threshold, pending.Of(0))
+			r.run(graph.Value{})
+			if got := r.read("noted")[0]; got > 0 != c.note || got > 1 {
+				t.Errorf("%s: %+v: importance %g", access, c, got)
+			}
+		}
+	}
+}
+
+// TestNoteIsOfTheTokenAlone: the same token is worth exactly the same wherever it stands in passes of any
+// length, so that priority replacement finds equals equal.
+func TestNoteIsOfTheTokenAlone(t *testing.T) {
+	const d = 100
+	for _, access := range accesses {
+		var worth []float32
+		for _, T := range []int{1, 2, 9, 65} {
+			r := newRig(t, access, T, 1, 0, 0)
+			token, w := r.random(Padded(d), 1), r.random(Padded(d)+Pad, 1)
+			score := r.table(1, len(w), w)
+			pending := Pending{r.value("pending", T, 8, make([]float32, T*8)), r.value("noted", 1, T, make([]float32, T))}
+			Note(r.g, r.value("x", T, len(token), slices.Repeat(token, T)), r.value("notes", T, 8, make([]float32, T*8)), score, 0, pending.Of(0))
+			r.run(graph.Value{})
+			worth = append(worth, r.read("noted")...)
+		}
+		if slices.Min(worth) != slices.Max(worth) {
+			t.Errorf("%s: the same token is worth %v", access, worth)
 		}
 	}
 }

@@ -2,7 +2,6 @@
 //! axis: access texel=TEXEL ssbo=
 #extension GL_GOOGLE_include_directive : require
 #include "access.glsl"
-#include "math.glsl"
 
 // Read decision: a layer reads its own pool during the window that begins when
 // I_state = sigmoid(w · mean_n(h) + b) exceeds τ2. One workgroup a layer.
@@ -16,7 +15,7 @@ layout(push_constant) uniform Push {
 	uint channels;       // E
 	uint states;         // vec4 in N
 	float scale;         // 1 / N
-	float threshold;
+	float threshold;     // of w · mean_n(h) + b
 } push;
 
 const uint LANES = 64;
@@ -30,7 +29,7 @@ void main() {
 		vec4 mean = vec4(0);
 		for (uint n = 0; n < push.states; n++)
 			mean += at4(h, layer * push.stride + push.offset + e * push.states + n);
-		sum += sum4(mean) * push.scale * at1(w, layer * push.channels + e);
+		sum += dot(mean, vec4(1)) * push.scale * at1(w, layer * push.channels + e);
 	}
 	part[lane] = sum;
 	barrier();
@@ -39,5 +38,5 @@ void main() {
 	float score = at1(bias, layer * 8);
 	for (uint i = 0; i < LANES; i++)
 		score += part[i];
-	reads[layer] = uint(sigmoid(score) > push.threshold);
+	reads[layer] = uint(score > push.threshold);
 }

@@ -1,26 +1,42 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "params.glsl"
 #include "access.glsl"
+#include "pool.glsl"
 
 // Cross-layer sources: what each attending layer sees of the pools of the period layers before it.
 // "concat" lists all their notes; "mean" and "max" join the j-th newest note of each of them.
 const uint CONCAT = 0, MEAN = 1;
 layout(constant_id = 0) const uint POOLING = CONCAT;
+layout(constant_id = 1) const bool LOGGED = false; // notes are a log, and pools say which are in them
 
-IN(0, vec4, pool);        // [L][P][S]
-IN(1, float, importance); // [L][P]
-IN(2, uint, newest);      // [L][P]
-OUT(3, vec4, notes);      // [attending][keys][S]
-OUT(4, float, worth);     // [attending][keys]
+IN(1, vec4, notes);       // [L][P][S], or the log's
+IN(2, float, importance); // [L][P]
+IN(3, uint, pools);       // [windows][L][P] rows of the log
+OUT(4, vec4, joined);     // [attending][keys][S], of one layer [windows][keys][S]
+OUT(5, float, worth);     // [attending][keys]
 
 layout(push_constant) uniform Push {
 	uint period;  // p
 	uint size;    // P
 	uint summary; // vec4 in S
 	uint keys;    // p·P for concat, else P
+	uint layers;  // L
+	uint attending; // the one attending layer of a log
+	uint window;    // W
 } push;
 
-layout(local_size_x = 8) in;
+layout(local_size_x = 64) in;
+
+// rowOf is the row of the note at a layer's place, the newest at the last.
+uint rowOf(uint w, int layer, uint place) {
+	if (layer < 0)
+		return NONE; // layers before the first do not exist
+	uint row = uint(layer) * push.size + place;
+	return LOGGED ? pools[w * push.layers * push.size + row] : row;
+}
+
+float worthOf(uint row) { return row == NONE ? 0 : importance[row]; }
 
 // join folds v into the mean or maximum over the layers that have a j-th note.
 vec4 join(vec4 all, vec4 v, uint before) {
@@ -28,37 +44,32 @@ vec4 join(vec4 all, vec4 v, uint before) {
 }
 
 void main() {
-	uint i = gl_GlobalInvocationID.x, key = gl_GlobalInvocationID.y, a = gl_GlobalInvocationID.z;
-	if (i >= push.summary)
+	uint i = gl_GlobalInvocationID.x % push.summary, key = gl_GlobalInvocationID.x / push.summary, z = gl_GlobalInvocationID.y;
+	if (key >= push.keys)
 		return;
-	// The attending layer is (a+1)·p - 1; layers before the first do not exist.
+	uint a = LOGGED ? push.attending : z, w = LOGGED ? z : 0, to = z * push.keys + key;
+	// The attending layer is (a+1)·p - 1.
 	int first = int((a + 1) * push.period) - 1 - int(push.period);
-	uint to = a * push.keys + key;
-	if (POOLING == CONCAT) {
-		int layer = first + int(key / push.size);
-		uint from = uint(max(layer, 0)) * push.size + key % push.size;
-		notes[to * push.summary + i] = pool[from * push.summary + i];
-		if (i == 0)
-			worth[to] = layer < 0 ? 0 : importance[from];
-		return;
-	}
 	vec4 all = vec4(0);
 	float value = 0;
 	uint have = 0;
-	for (int layer = max(first, 0); layer < first + int(push.period); layer++) {
-		uint at = uint(layer) * push.size;
-		uint count = 0;
-		for (uint j = 0; j < push.size; j++)
-			count += uint(importance[at + j] > 0);
-		if (key >= count)
-			continue;
-		uint from = at + newest[at + key];
-		all = join(all, pool[from * push.summary + i], have);
-		value = join(vec4(value), vec4(importance[from]), have).x;
-		have++;
+	if (POOLING == CONCAT) {
+		uint row = rowOf(w, first + int(key / push.size), key % push.size);
+		value = worthOf(row);
+		all = value > 0 ? notes[row * push.summary + i] : vec4(0);
+	} else if (!LOGGED || w <= lastWindow(push.window)) {
+		for (int layer = max(first, 0); layer < first + int(push.period); layer++) {
+			uint row = rowOf(w, layer, push.size - 1 - key);
+			float I = worthOf(row);
+			if (I == 0)
+				continue;
+			all = join(all, notes[row * push.summary + i], have);
+			value = join(vec4(value), vec4(I), have).x;
+			have++;
+		}
 	}
 	float scale = POOLING == MEAN && have > 0 ? 1.0 / float(have) : 1.0;
-	notes[to * push.summary + i] = all * scale;
+	joined[to * push.summary + i] = all * scale;
 	if (i == 0)
 		worth[to] = value * scale;
 }

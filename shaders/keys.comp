@@ -4,27 +4,51 @@
 #include "access.glsl"
 #include "math.glsl"
 
-// Keys and values of an attention over notes, once a window: k = k_proj s, v = v_proj s. One
-// invocation a number of [k | v].
-IN4(0, notes); // [layers][keys][S]
-IN4(1, w);     // [layers][2S][S]
-IN(2, float, worth); // [layers][keys]
-OUT(3, float, kv);   // [layers][keys][2S]
+// Keys and values of an attention over notes: k = k_proj s, v = v_proj s. One invocation eight
+// numbers of [k | v] of eight notes.
+IN4(0, notes); // [rows][S]
+IN4(1, weight); // [layers][2S][S]
+IN(2, float, worth); // [rows]
+OUT(3, vec4, kv);    // [layers][keys][2S]
 
 layout(push_constant) uniform Push {
-	uint keys;
+	uint keys;    // of each layer
 	uint summary; // vec4 in S
+	uint first;   // row of the first layer's first note
 } push;
 
 layout(local_size_x = 8) in;
 
+const uint TILE = 8;
+
 void main() {
-	uint i = gl_GlobalInvocationID.x, key = gl_GlobalInvocationID.y, layer = gl_GlobalInvocationID.z;
-	uint from = layer * push.keys + key, width = 8 * push.summary;
-	if (i >= width || worth[from] == 0)
+	uint i = TILE * gl_GlobalInvocationID.x, key = TILE * gl_GlobalInvocationID.y, layer = gl_GlobalInvocationID.z;
+	uint width = 8 * push.summary, row = layer * push.keys + key;
+	if (i >= width)
 		return;
-	vec4 sum = vec4(0);
-	for (uint c = 0; c < push.summary; c++)
-		sum += at4(w, (layer * width + i) * push.summary + c) * at4(notes, from * push.summary + c);
-	kv[from * width + i] = sum4(sum);
+	bool any = false;
+	for (uint n = 0; n < TILE && key + n < push.keys; n++)
+		any = any || worth[push.first + row + n] > 0;
+	if (!any)
+		return;
+	uint from[TILE];
+	float sum[TILE][TILE];
+	for (uint n = 0; n < TILE; n++) {
+		from[n] = (push.first + row + min(n, push.keys - 1 - key)) * push.summary;
+		for (uint r = 0; r < TILE; r++)
+			sum[n][r] = 0;
+	}
+	for (uint c = 0; c < push.summary; c++) {
+		vec4 w[TILE];
+		for (uint r = 0; r < TILE; r++)
+			w[r] = at4(weight, (layer * width + i + r) * push.summary + c);
+		for (uint n = 0; n < TILE; n++) {
+			vec4 s = at4(notes, from[n] + c);
+			for (uint r = 0; r < TILE; r++)
+				sum[n][r] += dot(w[r], s);
+		}
+	}
+	for (uint n = 0; n < TILE && key + n < push.keys; n++)
+		for (uint r = 0; r < TILE; r += 4)
+			kv[((row + n) * width + i + r) / 4] = vec4(sum[n][r], sum[n][r + 1], sum[n][r + 2], sum[n][r + 3]);
 }

@@ -6,32 +6,51 @@
 #include "math.glsl"
 #include "pool.glsl"
 
-// Note Block: a token whose importance I = sigmoid(score) exceeds τ1 leaves its summary, pending
-// until the window ends at the token's place in the window.
-IN4(1, notes); // rows of [summary | … | score]
-OUT(2, vec4, pending);     // [L][W][S]
-OUT(3, float, importance); // [L][W]
+// Note Block: a token whose importance I = sigmoid(w · x + b) exceeds τ1 leaves its summary. A
+// token's sum is taken in the same order in passes of any length, so that the same token is worth
+// exactly the same.
+layout(constant_id = 0) const uint LANES = 32; // that share a token
+layout(constant_id = 1) const uint TOKENS = 1; // of a workgroup
+
+IN4(1, x);
+IN4(2, notes); // rows of [summary | …]
+IN4(3, score); // w, then b
+OUT(4, vec4, summaries);
+OUT(5, float, importances);
 
 layout(push_constant) uniform Push {
+	uint inputs;  // vec4 in a row of x
 	uint width;   // vec4 in a row of notes
-	uint score;   // numbers before the score in a row
 	uint summary; // vec4 in S
-	uint window;  // W
-	uint layer;
-	float threshold;
+	uint first;   // of the rows for notes
+	uint rows;    // that must be empty where no token leaves a note
+	uint window;  // W when a token's row is its place in the window, 0 when it is its place in the pass
+	float threshold; // of w · x + b
 } push;
 
-layout(local_size_x = 8) in;
+layout(local_size_x_id = 0, local_size_y_id = 1) in;
+shared float part[TOKENS * LANES];
 
 void main() {
-	uint i = gl_GlobalInvocationID.x, t = gl_GlobalInvocationID.y;
-	if (i >= push.summary || t >= params.tokens)
+	uint lane = gl_LocalInvocationID.x, own = gl_LocalInvocationID.y * LANES, t = gl_GlobalInvocationID.y;
+	uint row = push.first + (push.window == 0 ? t : (params.position[0] + t) % push.window);
+	vec4 sum = vec4(0);
+	for (uint i = lane; i < push.inputs && t < params.tokens; i += LANES)
+		sum += at4(x, t * push.inputs + i) * at4(score, i);
+	part[own + lane] = sum4(sum);
+	barrier();
+	if (t >= params.tokens) {
+		if (lane == 0 && t < push.rows)
+			importances[row] = 0;
 		return;
-	float I = sigmoid(at1(notes, t * push.width * 4 + push.score));
-	if (!(I > push.threshold))
-		return;
-	uint place = push.layer * push.window + (params.position[0] + t) % push.window;
-	pending[place * push.summary + i] = at4(notes, t * push.width + i);
-	if (i == 0)
-		importance[place] = max(I, LEAST);
+	}
+	float s = at1(score, push.inputs * 4);
+	for (uint i = 0; i < LANES; i++)
+		s += part[own + i];
+	bool worth = s > push.threshold;
+	if (lane == 0)
+		importances[row] = worth ? max(sigmoid(s), LEAST) : 0;
+	if (worth)
+		for (uint i = lane; i < push.summary; i += LANES)
+			summaries[row * push.summary + i] = at4(notes, t * push.width + i);
 }

@@ -1,16 +1,6 @@
 package ref
 
-import (
-	"math"
-	"slices"
-)
-
-// Note is what a token leaves in a layer's pool.
-type Note struct {
-	Position   int64     // of its token, counted from the sequence's first
-	Importance float32   // what NoteScore judged it worth, in (0, 1)
-	Summary    []float32 // (S)
-}
+import "math"
 
 // NoteScore returns I_token = sigmoid(w · x + b) for every token. A token leaves a note when it is
 // above τ1 (MemMamba's Note Block, arXiv 2510.03279; the linear scorer is ours).
@@ -28,44 +18,6 @@ func NoteScore(x, w []float32, b float32, T, d int) []float32 {
 // Shapes: x is (T, d), w (S, d), the result (T, S).
 func NoteProject(x, w []float32, T, d, S int) []float32 {
 	return Linear(x, w, nil, T, d, S)
-}
-
-// What Commit does with a full pool.
-const (
-	FIFO     = "fifo"
-	Priority = "priority"
-)
-
-// Commit returns the pool after the pending notes of a window, in token order, have been put into
-// it (MemMamba's state pool, arXiv 2510.03279, which names both policies; that a window's notes
-// wait for its end is ours, with a window of one token it is the paper's rule). While there is
-// room for P notes, a note is appended. In a full pool
-//   - FIFO: the oldest note leaves and the new one is appended;
-//   - Priority: the least important note, the oldest among equals, leaves if the new one is
-//     strictly more important, which is then appended; otherwise the new one is dropped.
-//
-// The pool is in order of entry, oldest first; the caller's slices are left as they are.
-func Commit(pool, pending []Note, policy string, P int) []Note {
-	pool = slices.Clone(pool)
-	for _, note := range pending {
-		leaves := 0
-		switch {
-		case len(pool) < P:
-			pool = append(pool, note)
-			continue
-		case policy == Priority:
-			for i := range pool {
-				if pool[i].Importance < pool[leaves].Importance {
-					leaves = i
-				}
-			}
-			if note.Importance <= pool[leaves].Importance {
-				continue
-			}
-		}
-		pool = append(slices.Delete(pool, leaves, leaves+1), note)
-	}
-	return pool
 }
 
 // ReadScore returns I_state = sigmoid(w · mean_n(h) + b). A layer reads its pool during a window

@@ -1,9 +1,17 @@
-// A pool of notes, a device's view. A note of importance 0 is none: sigmoid's smallest value is
-// kept above it.
+// Notes on the device. A note of importance 0 is none: sigmoid's smallest value is kept above it.
+//
+// The log of a pass has, of every layer, the notes of its pool, oldest first, then those that are
+// pending, each at its token's place in the window, then a row for each of the pass's tokens.
 #ifndef POOL_GLSL
 #define POOL_GLSL
 
-const uint MAX_POOL = 256, MAX_WINDOW = 1024;
 const float LEAST = 1.2e-38;
+const uint NONE = 0xffffffffu; // no row of the log
+
+// windowOf is the window of a pass that its token t is in; the first token's is 0.
+uint windowOf(uint t, uint window) { return (params.position[0] % window + t) / window; }
+
+// lastWindow is the last of a pass.
+uint lastWindow(uint window) { return windowOf(params.tokens - 1, window); }
 
 #endif

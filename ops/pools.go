@@ -1,0 +1,97 @@
+package ops
+
+import "github.com/mmrun/mmrun/graph"
+
+// Notes are the pools of all layers, P places each, oldest first and the newest in the last place; a
+// place of importance 0 is empty.
+type Notes struct {
+	Summaries   graph.Value // (L·P, S)
+	Importances graph.Value // (L, P)
+	Positions   graph.Value // (L, P), of the notes' tokens
+}
+
+// Pending are the notes of the window so far, each at its token's place in the window; a place of
+// importance 0 has none.
+type Pending struct {
+	Summaries   graph.Value // (L·W, S)
+	Importances graph.Value // (L, W)
+}
+
+// A Log is all that a pass knows of notes: of every layer the pool's, oldest first, the pending ones, and
+// one row for each token of the pass. A row of importance 0 has none.
+type Log struct {
+	Summaries   graph.Value // (L·rows, S)
+	Importances graph.Value // (L, rows)
+	Positions   graph.Value // (L, held), of those from before the pass
+	Held        int         // rows of a layer from before the pass
+	Window      int         // W
+}
+
+// Pools say which notes of a log are in a layer's pool in a window of the pass, oldest first and the
+// newest in the last place.
+// Shape: (windows·L, P), rows of the log.
+type Pools struct{ graph.Value }
+
+const vector = 4 // rows of a log are read so many at once
+
+// OpenLog begins the log of a pass of so many tokens at the most, which may be none: pools and pending
+// notes are in it, the pass's own notes come by Note.
+func OpenLog(g *graph.Graph, n Notes, p Pending, tokens int) Log {
+	L, P, W, S := n.Importances.Rows, n.Importances.Cols, p.Importances.Cols, n.Summaries.Cols
+	held := vector * graph.Groups(P+W, vector)
+	rows := held + vector*((tokens+vector-1)/vector)
+	log := Log{g.Temp(L*rows, S), g.Temp(L, rows), g.Temp(L, held), held, W}
+	if p.Importances.Rows != L || P > MaxPool || W > MaxWindow || n.Summaries.Rows != L*P || p.Summaries.Rows != L*W || p.Summaries.Cols != S {
+		mismatch(g, "log", n.Summaries.Shape(), p.Summaries.Shape())
+		return log
+	}
+	g.Call("log", graph.Kernel{Shader: "log"},
+		[]graph.Value{params(g), n.Summaries, n.Importances, n.Positions, p.Summaries, p.Importances, log.Summaries, log.Importances, log.Positions},
+		graph.Constants(rows, held, P, W, S/4), [3]int{graph.Groups(held*S/4, 64), L, 1},
+		graph.Cost{Bytes: 8 * int64(L) * int64(P+W) * int64(S)})
+	return log
+}
+
+// Windows is how many windows of W tokens a pass of so many tokens touches at the most.
+func Windows(tokens, W int) int { return 1 + (max(tokens, 1)+W-2)/W }
+
+// NewPools returns room for the pools of all windows that the pass of a log touches at the most.
+func NewPools(g *graph.Graph, log Log, P int) Pools {
+	tokens := log.Importances.Cols - log.Held
+	return Pools{g.Temp(Windows(tokens, log.Window)*log.Importances.Rows, P)}
+}
+
+// FillPools finds the pools of layers [from, to): notes are committed in token order at the first
+// token of a window. A full pool lets its oldest note go, or with priority its least important one if
+// the new note is more important (the oldest among equals).
+func FillPools(g *graph.Graph, log Log, pools Pools, priority bool, from, to int) {
+	L, rows, P := log.Importances.Rows, log.Importances.Cols, pools.Cols
+	if from < 0 || to > L || from >= to || pools.Rows%L != 0 {
+		mismatch(g, "pools", []int{from, to}, pools.Shape())
+		return
+	}
+	life := g.Temp(L, 2*rows)
+	g.Call("life", graph.Kernel{Shader: "life", Spec: []uint32{flag(priority)}},
+		[]graph.Value{params(g), log.Importances, life},
+		graph.Constants(rows, log.Held, P, log.Window, from), [3]int{graph.Groups(rows, 32), to - from, 1},
+		graph.Cost{Bytes: 12 * int64(rows) * int64(to-from)})
+	g.Call("pick", graph.Kernel{Shader: "pick"},
+		[]graph.Value{params(g), life, pools.Value},
+		graph.Constants(rows, log.Held, P, log.Window, from, L), [3]int{graph.Groups(pools.Rows/L, 8), to - from, 1},
+		graph.Cost{Bytes: pools.Bytes() / int64(L) * int64(to-from)})
+}
+
+// Commit makes the pools of a log's last window those of the sequence, and what its tokens noted
+// pending.
+func Commit(g *graph.Graph, log Log, pools Pools, p Pending, n Notes) {
+	L, P, W, S := n.Importances.Rows, n.Importances.Cols, log.Window, n.Summaries.Cols
+	if log.Importances.Rows != L || pools.Cols != P || p.Importances.Cols != W || n.Summaries.Rows != L*P || p.Summaries.Rows != L*W {
+		mismatch(g, "commit", pools.Shape(), n.Summaries.Shape())
+		return
+	}
+	g.Call("commit", graph.Kernel{Shader: "commit"},
+		[]graph.Value{params(g), log.Summaries, log.Importances, log.Positions, pools.Value,
+			n.Summaries, n.Importances, n.Positions, p.Summaries, p.Importances},
+		graph.Constants(log.Importances.Cols, log.Held, P, W, L, S/4), [3]int{graph.Groups((P+W)*S/4, 64), L, 1},
+		graph.Cost{Bytes: 8 * int64(L) * int64(P+W) * int64(S)})
+}

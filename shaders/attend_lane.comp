@@ -1,0 +1,71 @@
+#version 450
+//! axis: access texel=TEXEL
+#extension GL_GOOGLE_include_directive : require
+#include "params.glsl"
+#include "access.glsl"
+#include "math.glsl"
+#include "pool.glsl"
+
+// Pool attention as in attend.comp, one invocation a token with its query and its sum in registers: for
+// a software device, whose shared memory is slow.
+layout(constant_id = 0) const bool GATED = false;  // by reads
+layout(constant_id = 1) const bool LOGGED = false; // keys are of a log, and pools say which are read
+layout(constant_id = 2) const uint SUMMARY = 16;   // vec4 in S
+
+IN4(1, q);
+IN4(2, kv);          // [rows][k | v]
+IN(3, float, worth); // [rows]
+IN(4, uint, reads);  // [L]
+IN(5, uint, pools);  // [windows][L][P] rows of the log
+OUT(6, vec4, y);     // [T][S]
+
+layout(push_constant) uniform Push {
+	uint keys;
+	uint first;          // key, or place of pools, in the pass's first window
+	uint step;           // from window to window
+	uint base;           // row of the log that kv begins with
+	uint window;         // W
+	uint stride, offset; // vec4 of q's rows
+	float scale;         // 1 / √S
+	uint layer;
+} push;
+
+layout(local_size_x = 8) in;
+
+void main() {
+	uint t = gl_GlobalInvocationID.x;
+	if (t >= params.tokens)
+		return;
+	vec4 query[SUMMARY], sum[SUMMARY];
+	for (uint c = 0; c < SUMMARY; c++) {
+		query[c] = at4(q, t * push.stride + push.offset + c) * push.scale;
+		sum[c] = vec4(0);
+	}
+	float top = -1e30, total = 0;
+	uint keys = GATED && reads[push.layer] == 0 ? 0 : push.keys;
+	uint first = push.first + windowOf(t, push.window) * push.step;
+	for (uint j = 0; j < keys; j++) {
+		uint note = LOGGED ? pools[first + j] : first + j;
+		float I = note == NONE ? 0 : worth[note];
+		if (I == 0)
+			continue;
+		uint at = (note - push.base) * 2 * SUMMARY;
+		vec4 dots = vec4(0);
+		for (uint c = 0; c < SUMMARY; c++)
+			dots += query[c] * at4(kv, at + c);
+		float s = sum4(dots) + log(I);
+		if (s > top) {
+			float shrink = exp(top - s);
+			total *= shrink;
+			for (uint c = 0; c < SUMMARY; c++)
+				sum[c] *= shrink;
+			top = s;
+		}
+		float p = exp(s - top);
+		total += p;
+		for (uint c = 0; c < SUMMARY; c++)
+			sum[c] += p * at4(kv, at + SUMMARY + c);
+	}
+	for (uint c = 0; c < SUMMARY; c++)
+		y[t * SUMMARY + c] = total > 0 ? sum[c] / total : vec4(0);
+}

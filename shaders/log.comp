@@ -1,0 +1,43 @@
+#version 450
+//! axis: access texel=TEXEL ssbo=
+#extension GL_GOOGLE_include_directive : require
+#include "params.glsl"
+#include "access.glsl"
+#include "pool.glsl"
+
+// Opens the log of a pass: pools and pending notes, as the pass finds them.
+IN4(1, pool);              // [L][P][S]
+IN(2, float, importance);  // [L][P]
+IN(3, uint, position);     // [L][P]
+IN4(4, pending);           // [L][W][S]
+IN(5, float, noted);       // [L][W]
+OUT(6, vec4, notes);       // [L][rows][S]
+OUT(7, float, worth);      // [L][rows]
+OUT(8, uint, from);        // [L][held] positions of the notes' tokens
+
+layout(push_constant) uniform Push {
+	uint rows;
+	uint held;    // rows before the pass's tokens
+	uint size;    // P
+	uint window;  // W
+	uint summary; // vec4 in S
+} push;
+
+layout(local_size_x = 64) in;
+
+void main() {
+	uint i = gl_GlobalInvocationID.x % push.summary, row = gl_GlobalInvocationID.x / push.summary, layer = gl_GlobalInvocationID.y;
+	if (row >= push.held)
+		return;
+	uint to = layer * push.rows + row, place = row - push.size;
+	bool pooled = row < push.size, used = row < push.size + push.window;
+	uint at = pooled ? layer * push.size + row : layer * push.window + place;
+	if (used)
+		notes[to * push.summary + i] = pooled ? at4(pool, at * push.summary + i) : at4(pending, at * push.summary + i);
+	if (i > 0)
+		return;
+	worth[to] = !used ? 0 : pooled ? importance[at] : noted[at];
+	// Pending notes are of the window of the last token before the pass.
+	uint window = (max(params.position[0], 1) - 1) / push.window * push.window;
+	from[layer * push.held + row] = !used ? 0 : pooled ? position[at] : window + place;
+}
