@@ -187,6 +187,49 @@ func zeroOutputs(t *testing.T, dir string) {
 	}
 }
 
+// TestSaveAroundWindows saves on either side of a window's first token and at it, and goes on from the
+// saved state with a model that is opened anew: every logit from there on is the golden's.
+func TestSaveAroundWindows(t *testing.T) {
+	for _, name := range []string{"memmamba-fifo", "memmamba-priority", "memmamba-token"} {
+		dir := filepath.Join(goldenDir, name)
+		m, g := openModel(t, dir, Options{}), readGolden(t, dir)
+		W, vocab := m.Config().Memory.Window, m.Config().VocabSize
+		saved := map[int][]byte{}
+		for _, at := range []int{max(1, W-1), W, W + 1, 2*W + 1, 3*W - 1, 3 * W} {
+			s := newState(t, m)
+			if _, err := m.Forward(context.Background(), s, g.tokens[:at]); err != nil {
+				t.Fatal(err)
+			}
+			data, err := s.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			saved[at] = data
+		}
+		again := openModel(t, dir, Options{Chunk: 23})
+		for at, data := range saved {
+			s := newState(t, again)
+			if err := s.UnmarshalBinary(data); err != nil {
+				t.Fatal(err)
+			}
+			last, err := s.Logits()
+			if bad := far(last, g.logits[(at-1)*vocab:at*vocab]); err != nil || bad != "" {
+				t.Errorf("%s: saved at %d: its last logits: %s (%v)", name, at, bad, err)
+			}
+			err = again.ForwardAll(context.Background(), s, g.tokens[at:], func(first int, logits []float32) error {
+				from := (at + first) * vocab
+				if bad := far(logits, g.logits[from:from+len(logits)]); bad != "" {
+					return fmt.Errorf("%s: saved at %d: logits from token %d on: %s", name, at, at+first, bad)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // TestLengthTakesNothing: a sequence ten times as long takes no byte and no object of the device more,
 // nor objects of Go's heap, whichever way its windows are passed.
 func TestLengthTakesNothing(t *testing.T) {

@@ -90,6 +90,11 @@ func TestBadState(t *testing.T) {
 		{"forged counts", dir, "do not fit the model", func(b []byte) []byte { fill(b[stateLogitsAt:stateHeaderEnd], 0xff); return b }},
 		{"forged token", dir, "token id 16777215 is outside the vocabulary of 256", func(b []byte) []byte { fill(b[tokens:tokens+3], 0xff); return b }},
 		{"forged pools", dir, "pool place 0 holds importance NaN", func(b []byte) []byte { fill(b[block:], 0xff); return b }},
+		{"forged pending notes", dir, "layer 0: token 0 of the window is noted with importance NaN", func(b []byte) []byte {
+			end := len(b) - sha256.Size
+			fill(b[end-4*8*16:end], 0xff) // 8 layers, windows of 16 tokens
+			return b
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bad := test.spoil(slices.Clone(good))
