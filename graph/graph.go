@@ -16,10 +16,11 @@ import (
 // Access says how kernels read their inputs.
 type Access string
 
-// The two kinds of access a kernel is built for.
+// The kinds of access a kernel is built for.
 const (
-	Texel  Access = "texel" // texel buffers: fast on software devices
-	Buffer Access = "ssbo"  // storage buffers: fast on GPUs
+	Texel    Access = "texel"    // texel buffers: fast on software devices
+	Buffer   Access = "ssbo"     // storage buffers: fast on GPUs
+	Subgroup Access = "subgroup" // the same, and sums that a subgroup takes by itself where the shader has any
 )
 
 // A Graph is a list of kernel calls over values, under construction.
@@ -52,11 +53,14 @@ type node struct {
 }
 
 // New starts a graph on a device. Kernels read through texel buffers on CPU devices and through
-// storage buffers on GPUs.
+// storage buffers on GPUs, along the paths that the device takes.
 func New(device *vk.Device) *Graph {
-	access := Buffer
-	if device.Info().Type == vk.CPU {
+	info, access := device.Info(), Buffer
+	switch {
+	case info.Takes(vk.TexelPath):
 		access = Texel
+	case info.Takes(vk.SubgroupPath):
+		access = Subgroup
 	}
 	return NewAccess(device, access)
 }
@@ -85,10 +89,7 @@ func (g *Graph) Call(op string, k Kernel, args []Value, push Push, groups [3]int
 	if g.err != nil {
 		return
 	}
-	name := k.Shader
-	if !k.Plain {
-		name += "." + string(g.access)
-	}
+	name := g.variant(k)
 	code, err := shaders.Load(name)
 	if err != nil {
 		g.Fail(fmt.Errorf("%s: %w", op, err))
@@ -146,6 +147,17 @@ func check(p *vk.Pipeline, args []Value, push Push, groups [3]int, limits vk.Lim
 		}
 	}
 	return nil
+}
+
+// variant is the kernel's module for the graph's access.
+func (g *Graph) variant(k Kernel) string {
+	switch {
+	case k.Plain:
+		return k.Shader
+	case g.access == Subgroup && !shaders.Has(k.Shader+"."+string(Subgroup)):
+		return k.Shader + "." + string(Buffer)
+	}
+	return k.Shader + "." + string(g.access)
 }
 
 // Push is a block of push constants, put together in the order of the shader's declaration.

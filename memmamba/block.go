@@ -62,6 +62,6 @@ func (p *pass) ssm(u, z graph.Value, w *layer, s layerState) graph.Value {
 	dt := g.Columns(dbc, 0, w.SSM.DtProj.Cols)
 	delta := ops.Linear(g, "dt_proj", dt, w.SSM.DtProj, ops.Finish{Bias: w.SSM.DtBias, Softplus: true})
 	p.tap(delta)
-	pieces := ops.ScanPieces(g.Device().Info(), u.Rows, u.Cols)
+	pieces := ops.ScanPieces(g, u.Rows, u.Cols)
 	return ops.Scan(g, delta, dbc, u, z, w.SSM, s.h, pieces)
 }

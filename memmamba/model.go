@@ -24,6 +24,7 @@ const MaxChunk = 4096
 // Options say how a model is opened.
 type Options struct {
 	Device   string                  // index, part of the name or UUID; the best when empty
+	Disable  []vk.Path               // paths the device must not take
 	Validate bool                    // run under the Vulkan validation layer; every message is an error
 	Chunk    int                     // tokens of a prompt in one pass, 1 to MaxChunk; 0 is DefaultChunk
 	Progress func(done, total int64) // called while weights load, in bytes, one call at a time; may be nil
@@ -90,7 +91,7 @@ func open(name string, fsys fs.FS, tensors func() (*safetensors.Model, error), o
 		return nil, err
 	}
 	defer files.Close()
-	device, err := vk.Open(vk.Options{Device: o.Device, Validate: o.Validate})
+	device, err := vk.Open(vk.Options{Device: o.Device, Disable: o.Disable, Validate: o.Validate})
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ const (
 // fetchLanes is how many invocations of a subgroup hand one another what each of them fetched; at most
 // the eight of a workgroup.
 func fetchLanes(g *graph.Graph) uint32 {
-	if g.Access() == graph.Buffer {
+	if g.Access() != graph.Texel {
 		return 1
 	}
 	return min(8, g.Device().Info().Subgroup)
@@ -101,7 +101,7 @@ func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finis
 func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
 	tokens := tileTokens
-	if g.Access() == graph.Buffer {
+	if g.Access() != graph.Texel {
 		tokens *= tileGroup
 	}
 	g.Call(op, graph.Kernel{Shader: "gemm." + string(w.Type), Spec: append(f.spec(), fetchLanes(g))},

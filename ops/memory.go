@@ -193,7 +193,7 @@ func Attend(g *graph.Graph, op string, q graph.Value, a Attention) graph.Value {
 	if !gated {
 		reads = a.Importances
 	}
-	kernel, groups := graph.Kernel{Shader: "attend", Plain: true, Spec: []uint32{flag(gated), flag(logged)}}, q.Rows
+	kernel, groups := graph.Kernel{Shader: "attend", Spec: []uint32{flag(gated), flag(logged)}}, q.Rows
 	push := []any{a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride / 4, q.From / 4, S / 4}
 	if g.Access() == graph.Texel {
 		kernel, groups = graph.Kernel{Shader: "attend_lane", Spec: append(kernel.Spec, uint32(S/4))}, graph.Groups(q.Rows, 8)

@@ -226,7 +226,7 @@ func near(t testing.TB, what string, got, want []float32) {
 }
 
 var (
-	accesses = []graph.Access{graph.Texel, graph.Buffer}
+	accesses = []graph.Access{graph.Texel, graph.Buffer, graph.Subgroup}
 	types    = []Type{F32, F16, BF16}
 	lengths  = []int{1, 2, 63, 64, 65, 257}
 )

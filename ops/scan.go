@@ -1,18 +1,15 @@
 package ops
 
-import (
-	"github.com/mmrun/mmrun/graph"
-	"github.com/mmrun/mmrun/vk"
-)
+import "github.com/mmrun/mmrun/graph"
 
 // lanes is how many invocations keep a GPU busy; a software device has few and is better off with
 // one piece per channel.
 const lanes = 1 << 15
 
-// ScanPieces is how many pieces of time a scan of T tokens and E channels is cut into on a device:
-// as many as it takes to give the device enough lanes, none shorter than 16 tokens.
-func ScanPieces(device vk.Info, T, E int) int {
-	if device.Type == vk.CPU {
+// ScanPieces is how many pieces of time a scan of T tokens and E channels is cut into: as many as it
+// takes to give a GPU enough lanes, none shorter than 16 tokens.
+func ScanPieces(g *graph.Graph, T, E int) int {
+	if g.Access() == graph.Texel {
 		return 1
 	}
 	return max(1, min(lanes/E, T/16))

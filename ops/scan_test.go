@@ -108,7 +108,7 @@ func columns(x []float32, width, from, to int) []float32 {
 // TestScanLong: the longest chunk, which a device that stops long loops must finish too.
 func TestScanLong(t *testing.T) {
 	for _, access := range accesses {
-		testScan(t, access, 4096, 8, 64, max(1, ScanPieces(device.Info(), 4096, 8)))
+		testScan(t, access, 4096, 8, 64, ScanPieces(graph.NewAccess(device, access), 4096, 8))
 	}
 }
 

@@ -1,4 +1,5 @@
 #version 450
+//! axis: access ssbo= subgroup=SUBGROUP
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "access.glsl"
@@ -30,10 +31,15 @@ layout(push_constant) uniform Push {
 	uint layer;
 } push;
 
-const uint LANES = 64;
-layout(local_size_x = LANES) in;
+#ifdef SUBGROUP
+#define REDUCE 128
+#else
+#define REDUCE 64
+#endif
+#include "reduce.glsl"
+const uint BLOCK = REDUCE, MAX_SUMMARY = 64;
+layout(local_size_x = BLOCK) in;
 
-const uint BLOCK = 64, MAX_SUMMARY = 64;
 const float NEVER = -1e30;
 shared float score[BLOCK];
 shared uint row[BLOCK]; // of kv
@@ -41,50 +47,40 @@ shared vec4 sum[MAX_SUMMARY];
 
 uint lane = gl_LocalInvocationID.x;
 
-// scores fills score and row with those of a block of keys.
-void scores(uint t, uint from, uint left) {
-	for (uint j = lane; j < BLOCK; j += LANES) {
-		uint key = from + min(j, left - 1), note = LOGGED ? pools[key] : key;
-		float I = j < left && note != NONE ? worth[note] : 0, s = NEVER;
-		if (I > 0) {
-			uint at = (note - push.base) * 2 * push.summary;
-			vec4 dots = vec4(0);
-			for (uint c = 0; c < push.summary; c++)
-				dots += at4(q, t * push.stride + push.offset + c) * at4(kv, at + c);
-			s = sum4(dots) * push.scale + log(I);
-		}
-		score[j] = s;
-		row[j] = note - push.base;
-	}
+// scoreOf returns the score of this invocation's key of a block, and keeps its row.
+float scoreOf(uint t, uint from, uint left) {
+	uint key = from + min(lane, left - 1), note = LOGGED ? pools[key] : key;
+	row[lane] = note - push.base;
+	float I = lane < left && note != NONE ? worth[note] : 0;
+	if (I <= 0)
+		return NEVER;
+	uint at = (note - push.base) * 2 * push.summary;
+	vec4 dots = vec4(0);
+	for (uint c = 0; c < push.summary; c++)
+		dots += at4(q, t * push.stride + push.offset + c) * at4(kv, at + c);
+	return sum4(dots) * push.scale + log(I);
 }
 
 void main() {
 	uint t = gl_WorkGroupID.x;
 	if (t >= params.tokens)
 		return;
-	for (uint c = lane; c < push.summary; c += LANES)
+	for (uint c = lane; c < push.summary; c += BLOCK)
 		sum[c] = vec4(0);
 	float top = NEVER, total = 0;
 	uint keys = GATED && reads[push.layer] == 0 ? 0 : push.keys;
 	uint first = push.first + windowOf(t, push.window) * push.step;
 	for (uint from = 0; from < keys; from += BLOCK) {
 		barrier();
-		scores(t, first + from, keys - from);
-		barrier();
-		float old = top;
-		for (uint j = 0; j < BLOCK; j++)
-			top = max(top, score[j]);
+		float own = scoreOf(t, first + from, keys - from), old = top;
+		top = max(top, maxOfAll(own));
 		if (top == NEVER)
 			continue; // for all lanes alike
+		float weight = own == NEVER ? 0 : exp(own - top), shrink = exp(old - top);
+		score[lane] = weight;
 		barrier();
-		for (uint j = lane; j < BLOCK; j += LANES)
-			score[j] = score[j] == NEVER ? 0 : exp(score[j] - top);
-		barrier();
-		float shrink = exp(old - top);
-		total *= shrink;
-		for (uint j = 0; j < BLOCK; j++)
-			total += score[j];
-		for (uint c = lane; c < push.summary; c += LANES) {
+		total = total * shrink + sumOfAll(weight);
+		for (uint c = lane; c < push.summary; c += BLOCK) {
 			vec4 v = sum[c] * shrink;
 			for (uint j = 0; j < BLOCK; j++)
 				if (score[j] > 0)
@@ -92,6 +88,6 @@ void main() {
 			sum[c] = v;
 		}
 	}
-	for (uint c = lane; c < push.summary; c += LANES)
+	for (uint c = lane; c < push.summary; c += BLOCK)
 		y[t * push.summary + c] = total > 0 ? sum[c] / total : vec4(0);
 }

@@ -1,6 +1,6 @@
 #version 450
 //! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
-//! axis: access texel=TEXEL ssbo=
+//! axis: access texel=TEXEL ssbo= subgroup=SUBGROUP
 #extension GL_GOOGLE_include_directive : require
 #include "weight.glsl"
 #include "lanes.glsl"
@@ -16,6 +16,10 @@ layout(constant_id = 6) const uint PANELS = 4;
 const uint PARTS = 1;
 #else
 const uint PARTS = 16;
+#endif
+#ifdef SUBGROUP
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 
 IN4(0, x);
@@ -36,8 +40,23 @@ layout(push_constant) uniform Push {
 	float eps;
 } push;
 
-layout(local_size_x = 8, local_size_y = PARTS) in;
+layout(local_size_x = 8 * PARTS) in;
 shared float part[PARTS][8][PANELS + 1];
+
+// Where this invocation stands in the workgroup: eight neighbours have the same columns. Of SPAN
+// neighbours the sums are added up without shared memory.
+#ifdef SUBGROUP
+uint own = gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID, SPAN = max(8, gl_SubgroupSize);
+float joined(float v) {
+	for (uint s = 8; s < gl_SubgroupSize; s *= 2)
+		v += subgroupShuffleXor(v, s);
+	return v;
+}
+#else
+uint own = gl_LocalInvocationIndex;
+const uint SPAN = 8;
+float joined(float v) { return v; }
+#endif
 
 float finish(uint m, float v) {
 	if (BIAS)
@@ -85,12 +104,12 @@ void block(uint b, uint row[PANELS]) {
 }
 
 void main() {
-	uint lane = gl_LocalInvocationID.x, first = gl_WorkGroupID.x * PANELS, row[PANELS];
+	uint lane = own % 8, first = gl_WorkGroupID.x * PANELS, row[PANELS];
 	for (uint p = 0; p < PANELS; p++) {
 		row[p] = panel(min(first + p, push.panels - 1) * 8 + lane, push.blocks);
 		sum[p] = vec4(0);
 	}
-	for (uint b = gl_LocalInvocationID.y; b < push.blocks; b += PARTS)
+	for (uint b = own / 8; b < push.blocks; b += PARTS)
 		block(b, row);
 	float squares = 0, total[PANELS];
 	for (uint l = 0; l < LANES; l++)
@@ -98,13 +117,18 @@ void main() {
 	for (uint p = 0; p < PANELS; p++)
 		total[p] = sum4(sum[p]);
 	if (PARTS > 1) {
+		squares = joined(squares);
 		for (uint p = 0; p < PANELS; p++)
-			part[gl_LocalInvocationID.y][lane][p] = total[p];
-		part[gl_LocalInvocationID.y][lane][PANELS] = squares;
+			total[p] = joined(total[p]);
+		if (own % SPAN < 8) {
+			for (uint p = 0; p < PANELS; p++)
+				part[own / SPAN][lane][p] = total[p];
+			part[own / SPAN][lane][PANELS] = squares;
+		}
 		barrier();
-		if (gl_LocalInvocationID.y > 0)
+		if (own >= 8)
 			return;
-		for (uint i = 1; i < PARTS; i++) {
+		for (uint i = 1; i < 8 * PARTS / SPAN; i++) {
 			for (uint p = 0; p < PANELS; p++)
 				total[p] += part[i][lane][p];
 			squares += part[i][lane][PANELS];

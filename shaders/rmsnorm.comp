@@ -1,5 +1,5 @@
 #version 450
-//! axis: access texel=TEXEL ssbo=
+//! axis: access texel=TEXEL ssbo= subgroup=SUBGROUP
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "access.glsl"
@@ -17,9 +17,14 @@ layout(push_constant) uniform Push {
 	uint last;   // 1: only each sequence's last token, packed
 } push;
 
-const uint LANES = 32;
+#ifdef SUBGROUP
+#define REDUCE 128
+#else
+#define REDUCE 32
+#endif
+#include "reduce.glsl"
+const uint LANES = REDUCE;
 layout(local_size_x = LANES) in;
-shared float partial[LANES];
 
 void main() {
 	uint lane = gl_LocalInvocationID.x, t = gl_WorkGroupID.x;
@@ -31,12 +36,7 @@ void main() {
 		vec4 v = at4(x, from * push.width + i);
 		square += v * v;
 	}
-	partial[lane] = sum4(square);
-	barrier();
-	float total = 0;
-	for (uint i = 0; i < LANES; i++)
-		total += partial[i];
-	float scale = 1.0 / sqrt(total * push.scale + push.eps);
+	float scale = 1.0 / sqrt(sumOfAll(sum4(square)) * push.scale + push.eps);
 	for (uint i = lane; i < push.width; i += LANES)
 		y[t * push.width + i] = at4(x, from * push.width + i) * scale * at4(weight, i);
 }

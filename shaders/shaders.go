@@ -22,6 +22,12 @@ func Load(name string) ([]byte, error) {
 	return data, nil
 }
 
+// Has says whether a variant is built in.
+func Has(name string) bool {
+	_, err := fs.Stat(modules, "spv/"+name+".spv")
+	return err == nil
+}
+
 // Names returns the names of all variants, sorted.
 func Names() []string {
 	files, err := fs.Glob(modules, "spv/*.spv")

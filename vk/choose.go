@@ -16,6 +16,8 @@ type Options struct {
 	// empty the environment variable MMRUN_DEVICE is used, and when that is empty too the best
 	// one is taken: discrete before integrated, virtual and CPU.
 	Device string
+	// Disable switches paths off; when empty the environment variable MMRUN_DISABLE is used.
+	Disable []Path
 	// Validate switches the validation layer on, as does MMRUN_VALIDATE=1.
 	Validate bool
 	// CacheDir is the folder of the pipeline cache; empty means mmrun in the user's cache folder.
@@ -36,6 +38,10 @@ func (o Options) device() string {
 // List returns the devices that can be used: those with Vulkan 1.1 and a compute queue. Default
 // marks the one Open(o) would take; none is marked when o names a device that is not there.
 func List(o Options) ([]Info, error) {
+	off, err := o.disable()
+	if err != nil {
+		return nil, err
+	}
 	i, err := openInstance(o.validate())
 	if err != nil {
 		return nil, err
@@ -43,6 +49,7 @@ func List(o Options) ([]Info, error) {
 	all, err := i.physicals()
 	var infos []Info
 	for _, p := range all {
+		p.take(off)
 		infos = append(infos, p.info)
 	}
 	if n, e := choose(infos, o.device()); e == nil {

@@ -42,6 +42,10 @@ type Device struct {
 
 // Open opens a device. Errors: ErrNoLoader, ErrNoDevice, ErrValidation, *Error.
 func Open(o Options) (_ *Device, err error) {
+	off, err := o.disable()
+	if err != nil {
+		return nil, err
+	}
 	inst, err := openInstance(o.validate())
 	if err != nil {
 		return nil, err
@@ -73,6 +77,7 @@ func Open(o Options) (_ *Device, err error) {
 	}
 	d.phys = all[n]
 	d.phys.info.Default = true
+	d.phys.take(off)
 	if err := d.create(); err != nil {
 		return nil, err
 	}
@@ -89,6 +94,9 @@ func (d *Device) create() error {
 	if d.phys.c.portability_subset != 0 { // must be enabled where it exists
 		extensions = append(extensions, "VK_KHR_portability_subset\x00")
 	}
+	if !d.phys.info.Takes(CoopMatPath) {
+		d.phys.c.features &^= C.MMR_COOPMAT
+	}
 	// A device may be newer than the instance was asked for; what exceeds it is out of bounds.
 	features := d.phys.c.features &^ C.MMR_STATISTICS
 	if d.asked {
@@ -97,6 +105,9 @@ func (d *Device) create() error {
 		}
 		features |= C.MMR_STATISTICS
 		extensions = append(extensions, statisticsExtension+"\x00")
+	}
+	if d.phys.info.Takes(CoopMatPath) {
+		extensions = append(extensions, "VK_KHR_cooperative_matrix\x00")
 	}
 	chain := C.mmr_feature_chain(features, C.uint32_t(min(uint32(d.phys.c.api), d.inst.api)))
 	if chain == nil {

@@ -33,6 +33,8 @@ var capabilities = map[uint32]capability{
 	66:   {name: "GroupNonUniformShuffleRelative", ops: 1 << 5},
 	67:   {name: "GroupNonUniformClustered", ops: 1 << 6},
 	68:   {name: "GroupNonUniformQuad", ops: 1 << 7},
+	5345: {name: "VulkanMemoryModel", feature: C.MMR_COOPMAT},
+	6022: {name: "CooperativeMatrixKHR", feature: C.MMR_COOPMAT | C.MMR_FLOAT16},
 	4433: {name: "StorageBuffer16BitAccess", feature: C.MMR_STORAGE16},
 	4434: {name: "UniformAndStorageBuffer16BitAccess", feature: C.MMR_UNIFORM16},
 	4448: {name: "StorageBuffer8BitAccess", feature: C.MMR_STORAGE8},
@@ -76,6 +78,9 @@ func (s *shader) fitsLimits(p *physical) error {
 	}
 	if s.shared > int64(l.MaxSharedMemory) {
 		return fmt.Errorf("%d bytes of shared memory, the device has %d", s.shared, l.MaxSharedMemory)
+	}
+	if s.subgroups && (p.c.features&C.MMR_SUBGROUP_SIZE == 0 || s.local[0]%p.info.Subgroup != 0) {
+		return fmt.Errorf("workgroup size %v is not made of whole subgroups of %d invocations", s.local, p.info.Subgroup)
 	}
 	all := uint64(1)
 	for i, n := range s.local {

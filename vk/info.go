@@ -60,6 +60,8 @@ type Info struct {
 	UUID               string // deviceUUID, usable as Options.Device
 	Memory             uint64 // bytes of device-local memory
 	Subgroup           uint32 // lanes of a subgroup
+	Paths              []Path // that the device takes
+	Tile               [3]int // M, N and K of its cooperative matrices, 0 where it has none
 	Limits             Limits
 	Default            bool // Open with the same options would take this one
 }
@@ -116,6 +118,7 @@ func (i *instance) describe(p vulkan.PhysicalDevice) (d *physical, ok bool) {
 		UUID:       formatUUID(uuid),
 		Memory:     d.deviceLocal(),
 		Subgroup:   uint32(c.subgroup),
+		Tile:       [3]int{int(c.tile[0]), int(c.tile[1]), int(c.tile[2])},
 		Limits:     d.limits(),
 	}
 	return d, true

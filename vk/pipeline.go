@@ -136,7 +136,7 @@ func (d *Device) newPipeline(name string, spirv []byte, spec []uint32) (_ *Pipel
 	}()
 	var handle C.VkPipeline
 	r := C.mmr_create_pipeline(d.table, cast[C.VkPipelineCache](d.cache.handle), cast[C.VkShaderModule](module),
-		cast[C.VkPipelineLayout](p.layout), (*C.uint32_t)(unsafe.SliceData(spec)), C.uint32_t(len(spec)), d.pipelineFlags(), &handle)
+		cast[C.VkPipelineLayout](p.layout), (*C.uint32_t)(unsafe.SliceData(spec)), C.uint32_t(len(spec)), d.pipelineFlags(), p.subgroup(), &handle)
 	if err := failed("vkCreateComputePipelines", int32(r)); err != nil {
 		return nil, err
 	}
@@ -163,6 +163,14 @@ func (d *Device) newModule(spirv []byte) (vulkan.ShaderModule, error) {
 	}
 	d.counts.add(shaderHandle, 1)
 	return module, nil
+}
+
+// subgroup is the size of the full subgroups that the shader counts on, 0 when it does not.
+func (p *Pipeline) subgroup() C.uint32_t {
+	if p.shader.subgroups {
+		return C.uint32_t(p.d.phys.info.Subgroup)
+	}
+	return 0
 }
 
 // createLayout makes the descriptor set layout and the pipeline layout.

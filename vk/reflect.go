@@ -54,6 +54,8 @@ const (
 	modeLocalSizeID      = 38
 	modelGLCompute       = 5
 	builtInWorkgroupSize = 25
+	builtInSubgroupSize  = 36
+	builtInSubgroupID    = 40
 	dimBuffer            = 5
 )
 
@@ -63,6 +65,7 @@ type shader struct {
 	push         int       // bytes
 	local        [3]uint32
 	shared       int64 // bytes of workgroup memory
+	subgroups    bool  // it counts on full subgroups of the device's size
 	capabilities []uint32
 	version      uint32 // 0x00MMmm00
 }
@@ -202,6 +205,9 @@ func (m *module) decorate(t target, decoration uint32, operands []uint32) {
 		v = operands[0]
 	}
 	m.decorated[t][decoration] = v
+	if decoration == decBuiltIn && (v == builtInSubgroupSize || v == builtInSubgroupID) {
+		m.shader.subgroups = true
+	}
 }
 
 // fold evaluates the arithmetic that array sizes are made of; what else there is stays unknown.

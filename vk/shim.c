@@ -141,6 +141,8 @@ VkResult mmr_open_instance(mmr_instance *i, void *get, VkInstance instance, uint
 	i->extensions =
 		(PFN_vkEnumerateDeviceExtensionProperties)i->get(instance, "vkEnumerateDeviceExtensionProperties");
 	i->device = (PFN_vkGetDeviceProcAddr)i->get(instance, "vkGetDeviceProcAddr");
+	i->tiles = (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)i->get(
+		instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
 	if (!i->properties || !i->features || !i->memory || !i->families || !i->extensions || !i->device)
 		return VK_ERROR_INITIALIZATION_FAILED;
 	if (!id)

@@ -6,9 +6,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "vulkan_1_1.h"
+#include "vulkan_coopmat.h"
 
-enum { MMR_MAX_ARGS = 32, MMR_MAX_FAMILIES = 32, MMR_MAX_SUBMIT = 64, MMR_MAX_STATISTICS = 64 };
+enum { MMR_MAX_ARGS = 32, MMR_MAX_FAMILIES = 32, MMR_MAX_SUBMIT = 64, MMR_MAX_STATISTICS = 64, MMR_MAX_TILES = 64 };
 
 // Feature bits of mmr_info.features and mmr_feature_chain.
 enum {
@@ -24,6 +24,8 @@ enum {
 	MMR_EXTENDED_TYPES = 1 << 9,
 	MMR_MAINTENANCE4 = 1 << 10, // LocalSizeId
 	MMR_STATISTICS = 1 << 11,   // of pipelines; only on when asked for
+	MMR_SUBGROUP_SIZE = 1 << 12, // full subgroups of a size that is asked for
+	MMR_COOPMAT = 1 << 13,      // cooperative matrices, and the memory model that they need
 };
 
 // Kinds of mmr_arg; the order is that of the Go type Kind.
@@ -38,6 +40,7 @@ typedef struct {
 	PFN_vkGetPhysicalDeviceMemoryProperties2 memory;
 	PFN_vkGetPhysicalDeviceQueueFamilyProperties2 families;
 	PFN_vkEnumerateDeviceExtensionProperties extensions;
+	PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR tiles; // NULL where the loader does not know it
 	PFN_vkGetDeviceProcAddr device;
 	PFN_vkDestroyDebugUtilsMessengerEXT destroy_messenger;
 	VkDebugUtilsMessengerEXT messenger;
@@ -68,6 +71,8 @@ typedef struct {
 	uint8_t uuid[16], driver_uuid[16], cache_uuid[16];
 	uint32_t api, type, vendor, device;
 	uint32_t subgroup, subgroup_stages, subgroup_operations;
+	uint32_t subgroup_min, subgroup_max, subgroup_required_stages; // 0 before Vulkan 1.3
+	uint32_t tile[3]; // M, N, K of products of float16 matrices summed in float32; 0 where there are none
 	uint32_t features;
 	uint32_t portability_subset;
 	uint64_t max_allocation, max_buffer;
@@ -113,8 +118,9 @@ void mmr_free_feature_chain(void *chain);
 // mmr_open_table reports the name of the first function the device lacks, or NULL.
 const char *mmr_open_table(const mmr_instance *i, VkDevice device, VkQueue queue, mmr_table *t);
 
+// mmr_create_pipeline makes a compute pipeline; a subgroup other than 0 asks for full ones of that size.
 VkResult mmr_create_pipeline(const mmr_table *t, VkPipelineCache cache, VkShaderModule module,
-	VkPipelineLayout layout, const uint32_t *spec, uint32_t specs, uint32_t flags, VkPipeline *out);
+	VkPipelineLayout layout, const uint32_t *spec, uint32_t specs, uint32_t flags, uint32_t subgroup, VkPipeline *out);
 // mmr_statistics tells of a pipeline made with VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR.
 VkResult mmr_statistics(const mmr_table *t, VkPipeline pipeline, mmr_statistic *out, uint32_t *n);
 // mmr_dispatch allocates and writes one descriptor set, then records bind, push and dispatch. A null

@@ -28,7 +28,7 @@ const char *mmr_open_table(const mmr_instance *i, VkDevice device, VkQueue queue
 }
 
 VkResult mmr_create_pipeline(const mmr_table *t, VkPipelineCache cache, VkShaderModule module,
-	VkPipelineLayout layout, const uint32_t *spec, uint32_t specs, uint32_t flags, VkPipeline *out) {
+	VkPipelineLayout layout, const uint32_t *spec, uint32_t specs, uint32_t flags, uint32_t subgroup, VkPipeline *out) {
 	VkSpecializationMapEntry entries[MMR_MAX_ARGS];
 	if (specs > MMR_MAX_ARGS)
 		return VK_ERROR_INITIALIZATION_FAILED;
@@ -36,11 +36,16 @@ VkResult mmr_create_pipeline(const mmr_table *t, VkPipelineCache cache, VkShader
 		entries[k] = (VkSpecializationMapEntry){.constantID = k, .offset = 4 * k, .size = 4};
 	VkSpecializationInfo si = {
 		.mapEntryCount = specs, .pMapEntries = entries, .dataSize = 4 * specs, .pData = spec};
+	VkPipelineShaderStageRequiredSubgroupSizeCreateInfo size = {
+		.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+		.requiredSubgroupSize = subgroup};
 	VkComputePipelineCreateInfo ci = {
 		.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
 		.flags = flags,
 		.stage = {
 			.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+			.pNext = subgroup ? &size : NULL,
+			.flags = subgroup ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
 			.stage = VK_SHADER_STAGE_COMPUTE_BIT,
 			.module = module,
 			.pName = "main",

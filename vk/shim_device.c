@@ -26,16 +26,61 @@ static void link_next(void **tail, void *s) {
 	*tail = b;
 }
 
+// device_tiles has the size of cooperative matrices that a kernel here can use: float16 factors whose
+// products are summed in float32, of sizes that divide the kernel's own tiles.
+static void device_tiles(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
+	VkCooperativeMatrixPropertiesKHR all[MMR_MAX_TILES];
+	memset(all, 0, sizeof all);
+	for (int k = 0; k < MMR_MAX_TILES; k++)
+		all[k].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
+	uint32_t n = MMR_MAX_TILES;
+	if (i->tiles(p, &n, all) < 0)
+		return;
+	for (uint32_t k = 0; k < n; k++) {
+		const VkCooperativeMatrixPropertiesKHR *c = &all[k];
+		if (c->scope == VK_SCOPE_SUBGROUP_KHR && !c->saturatingAccumulation &&
+		    c->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && c->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+		    c->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && c->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+		    64 % c->MSize == 0 && 64 % c->NSize == 0 && 32 % c->KSize == 0 &&
+		    c->MSize * c->NSize > out->tile[0] * out->tile[1]) {
+			out->tile[0] = c->MSize;
+			out->tile[1] = c->NSize;
+			out->tile[2] = c->KSize;
+		}
+	}
+}
+
+// device_coopmat says whether there are cooperative matrices; extensions of a device come after its core.
+static uint32_t device_coopmat(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
+	if (!i->tiles || out->api < VK_API_VERSION_1_3 || !has_extension(i, p, "VK_KHR_cooperative_matrix"))
+		return 0;
+	VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+	VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+	VkPhysicalDeviceFeatures2 f = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+	link_next(&f.pNext, &v12);
+	link_next(&f.pNext, &coopmat);
+	i->features(p, &f);
+	if (!coopmat.cooperativeMatrix || !v12.vulkanMemoryModel || !v12.shaderFloat16)
+		return 0;
+	device_tiles(i, p, out);
+	return out->tile[0] ? MMR_COOPMAT : 0;
+}
+
 static uint32_t device_features(const mmr_instance *i, VkPhysicalDevice p, uint32_t api) {
 	VkPhysicalDeviceVulkan12Features v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
 	VkPhysicalDeviceMaintenance4Features m4 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES};
+	VkPhysicalDeviceSubgroupSizeControlFeatures size = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
 	VkPhysicalDevice16BitStorageFeatures s16 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES};
 	VkPhysicalDeviceFeatures2 f = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
 	link_next(&f.pNext, &s16);
 	if (api >= VK_API_VERSION_1_2)
 		link_next(&f.pNext, &v12);
-	if (api >= VK_API_VERSION_1_3)
+	if (api >= VK_API_VERSION_1_3) {
 		link_next(&f.pNext, &m4);
+		link_next(&f.pNext, &size);
+	}
 	i->features(p, &f);
 	return (f.features.shaderInt16 ? MMR_INT16 : 0) | (f.features.shaderInt64 ? MMR_INT64 : 0) |
 	       (f.features.shaderFloat64 ? MMR_FLOAT64 : 0) | (s16.storageBuffer16BitAccess ? MMR_STORAGE16 : 0) |
@@ -43,6 +88,7 @@ static uint32_t device_features(const mmr_instance *i, VkPhysicalDevice p, uint3
 	       (v12.storageBuffer8BitAccess ? MMR_STORAGE8 : 0) |
 	       (v12.uniformAndStorageBuffer8BitAccess ? MMR_UNIFORM8 : 0) | (v12.shaderFloat16 ? MMR_FLOAT16 : 0) |
 	       (v12.shaderInt8 ? MMR_INT8 : 0) | (v12.shaderSubgroupExtendedTypes ? MMR_EXTENDED_TYPES : 0) |
+	       (size.subgroupSizeControl && size.computeFullSubgroups ? MMR_SUBGROUP_SIZE : 0) |
 	       (m4.maintenance4 ? MMR_MAINTENANCE4 : 0);
 }
 
@@ -71,6 +117,8 @@ void mmr_device_info(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
 	VkPhysicalDeviceSubgroupProperties sub = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
 	VkPhysicalDeviceMaintenance3Properties m3 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
 	VkPhysicalDeviceMaintenance4Properties m4 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES};
+	VkPhysicalDeviceSubgroupSizeControlProperties size = {
+		.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
 	VkPhysicalDeviceDriverProperties driver = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
 	VkPhysicalDeviceProperties2 r = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
 
@@ -83,8 +131,10 @@ void mmr_device_info(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
 		link_next(&r.pNext, &m3);
 		if (out->api >= VK_API_VERSION_1_2)
 			link_next(&r.pNext, &driver);
-		if (out->api >= VK_API_VERSION_1_3)
+		if (out->api >= VK_API_VERSION_1_3) {
 			link_next(&r.pNext, &m4);
+			link_next(&r.pNext, &size);
+		}
 		i->properties(p, &r);
 	}
 	memcpy(out->name, r.properties.deviceName, sizeof out->name);
@@ -99,12 +149,16 @@ void mmr_device_info(const mmr_instance *i, VkPhysicalDevice p, mmr_info *out) {
 	out->subgroup = sub.subgroupSize;
 	out->subgroup_stages = sub.supportedStages;
 	out->subgroup_operations = sub.supportedOperations;
+	out->subgroup_min = size.minSubgroupSize;
+	out->subgroup_max = size.maxSubgroupSize;
+	out->subgroup_required_stages = size.requiredSubgroupSizeStages;
 	out->max_allocation = m3.maxMemoryAllocationSize;
 	out->max_buffer = m4.maxBufferSize;
 	out->limits = r.properties.limits;
 	out->features = out->api >= VK_API_VERSION_1_1 ? device_features(i, p, out->api) : 0;
 	if (has_extension(i, p, "VK_KHR_pipeline_executable_properties"))
 		out->features |= MMR_STATISTICS;
+	out->features |= device_coopmat(i, p, out);
 	out->portability_subset = has_extension(i, p, "VK_KHR_portability_subset");
 	device_memory(i, p, out);
 	device_families(i, p, out);
@@ -115,6 +169,8 @@ typedef struct {
 	VkPhysicalDevice16BitStorageFeatures s16;
 	VkPhysicalDeviceVulkan12Features v12;
 	VkPhysicalDeviceMaintenance4Features m4;
+	VkPhysicalDeviceSubgroupSizeControlFeatures size;
+	VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat;
 	VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR statistics;
 } feature_chain;
 
@@ -137,12 +193,21 @@ void *mmr_feature_chain(uint32_t features, uint32_t api) {
 		c->v12.shaderFloat16 = !!(features & MMR_FLOAT16);
 		c->v12.shaderInt8 = !!(features & MMR_INT8);
 		c->v12.shaderSubgroupExtendedTypes = !!(features & MMR_EXTENDED_TYPES);
+		c->v12.vulkanMemoryModel = !!(features & MMR_COOPMAT);
 		link_next(&c->base.pNext, &c->v12);
 	}
 	if (api >= VK_API_VERSION_1_3) {
 		c->m4.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES;
 		c->m4.maintenance4 = !!(features & MMR_MAINTENANCE4);
 		link_next(&c->base.pNext, &c->m4);
+		c->size.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
+		c->size.subgroupSizeControl = c->size.computeFullSubgroups = !!(features & MMR_SUBGROUP_SIZE);
+		link_next(&c->base.pNext, &c->size);
+	}
+	if (features & MMR_COOPMAT) {
+		c->coopmat.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR;
+		c->coopmat.cooperativeMatrix = 1;
+		link_next(&c->base.pNext, &c->coopmat);
 	}
 	if (features & MMR_STATISTICS) {
 		c->statistics.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR;

@@ -102,6 +102,21 @@ typedef struct VkPhysicalDeviceMaintenance4Properties {
     VkStructureType sType; void* pNext; VkDeviceSize maxBufferSize;
 } VkPhysicalDeviceMaintenance4Properties;
 
+typedef struct VkPhysicalDeviceSubgroupSizeControlFeatures {
+    VkStructureType sType; void* pNext; VkBool32 subgroupSizeControl; VkBool32 computeFullSubgroups;
+} VkPhysicalDeviceSubgroupSizeControlFeatures;
+
+typedef struct VkPhysicalDeviceSubgroupSizeControlProperties {
+    VkStructureType sType; void* pNext; uint32_t minSubgroupSize; uint32_t maxSubgroupSize;
+    uint32_t maxComputeWorkgroupSubgroups; VkShaderStageFlags requiredSubgroupSizeStages;
+} VkPhysicalDeviceSubgroupSizeControlProperties;
+
+typedef struct VkPipelineShaderStageRequiredSubgroupSizeCreateInfo {
+    VkStructureType sType; void* pNext; uint32_t requiredSubgroupSize;
+} VkPipelineShaderStageRequiredSubgroupSizeCreateInfo;
+
+#define VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT 0x00000002
+
 VK_DEFINE_NON_DISPATCHABLE_HANDLE(VkDebugUtilsMessengerEXT)
 
 typedef VkFlags VkDebugUtilsMessengerCallbackDataFlagsEXT;

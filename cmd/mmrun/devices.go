@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,6 +22,8 @@ func devicesCommand() *cli.Command {
 
 The limits are those that decide what fits: the largest buffer a shader can see, the largest allocation, shared memory and invocations of a workgroup.
 
+Paths are ways of computing that the device takes; --disable or MMRUN_DISABLE switches them off, for a driver that gets one wrong or to see what one is worth: texel (read weights through texel buffers, which suits software devices), subgroup (sum within subgroups), coopmat (multiply cooperative matrices).
+
 Examples:
 mmrun devices
 mmrun devices --device 1
@@ -30,10 +34,14 @@ mmrun devices --json | jq -r '.[] | select(.default) | .name'`,
 }
 
 func devicesAction(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
+	if err := cmp.Or(noArguments(c), checkDisable(c)); err != nil {
 		return err
 	}
-	list, err := vk.List(vk.Options{Device: c.String("device"), Validate: c.Bool("validate")})
+	off, err := disabled(c)
+	if err != nil {
+		return err
+	}
+	list, err := vk.List(vk.Options{Device: c.String("device"), Disable: off, Validate: c.Bool("validate")})
 	if err != nil {
 		return err
 	}
@@ -57,7 +65,7 @@ func printDevices(c *cli.Context, list []vk.Info) error {
 		}
 		return printJSON(c, reports)
 	}
-	t := newTable("", ">#", "name", "type", "driver", "vulkan", ">memory", ">max buffer", ">max alloc", ">shared", ">workgroup", ">subgroup")
+	t := newTable("", ">#", "name", "type", "driver", "vulkan", ">memory", ">max buffer", ">max alloc", ">shared", ">workgroup", ">subgroup", "paths")
 	for _, info := range list {
 		mark := ""
 		if info.Default {
@@ -66,9 +74,17 @@ func printDevices(c *cli.Context, list []vk.Info) error {
 		t.add(mark, fmt.Sprint(info.Index), info.Name, info.Type.String(), driverOf(info), info.APIVersion,
 			formatBytes(int64(info.Memory)), formatBytes(int64(info.Limits.MaxStorageBufferRange)),
 			formatBytes(int64(min(info.Limits.MaxAllocation, math.MaxInt64))), formatBytes(int64(info.Limits.MaxSharedMemory)),
-			fmt.Sprint(info.Limits.MaxInvocations), fmt.Sprint(info.Subgroup))
+			fmt.Sprint(info.Limits.MaxInvocations), fmt.Sprint(info.Subgroup), joinPaths(info.Paths))
 	}
 	return printText(c, t.String())
+}
+
+func joinPaths(paths []vk.Path) string {
+	names := make([]string, len(paths))
+	for i, p := range paths {
+		names[i] = string(p)
+	}
+	return strings.Join(names, ",")
 }
 
 func driverOf(info vk.Info) string {
@@ -92,6 +108,8 @@ type deviceReport struct {
 	APIVersion string       `json:"api_version"`
 	Memory     uint64       `json:"memory"`
 	Subgroup   uint32       `json:"subgroup"`
+	Paths      []vk.Path    `json:"paths"` // of computing that it takes
+	Tile       [3]int       `json:"tile"`  // M, N and K of its cooperative matrices
 	Limits     limitsReport `json:"limits"`
 }
 
@@ -114,6 +132,7 @@ func reportDevice(info vk.Info) deviceReport {
 		Index: info.Index, Default: info.Default, Name: info.Name, Type: info.Type.String(), UUID: info.UUID,
 		VendorID: info.VendorID, DeviceID: info.DeviceID, Driver: info.Driver, DriverInfo: info.DriverInfo,
 		APIVersion: info.APIVersion, Memory: info.Memory, Subgroup: info.Subgroup,
+		Paths: append([]vk.Path{}, info.Paths...), Tile: info.Tile,
 		Limits: limitsReport{
 			MaxStorageBufferRange: l.MaxStorageBufferRange, MaxTexelBufferElements: l.MaxTexelBufferElements,
 			MaxAllocation: l.MaxAllocation, MaxSharedMemory: l.MaxSharedMemory, MaxInvocations: l.MaxInvocations,

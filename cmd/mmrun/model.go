@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,6 +35,8 @@ func deviceFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "device", Category: "Device", EnvVars: []string{"MMRUN_DEVICE"},
 			Usage: "`DEVICE` by index, part of its name, or UUID, as 'mmrun devices' lists them", DefaultText: "the fastest kind there is"},
+		&cli.StringFlag{Name: "disable", Category: "Device", EnvVars: []string{"MMRUN_DISABLE"},
+			Usage: "do without these `PATHS` of computing, separated by commas: texel, subgroup, coopmat"},
 		&cli.BoolFlag{Name: "validate", Category: "Device", EnvVars: []string{"MMRUN_VALIDATE"},
 			Usage: "run under the Khronos validation layer; every message is an error"},
 	}
@@ -151,20 +154,35 @@ func checkEngineFlags(c *cli.Context) error {
 	if n := c.Int("chunk"); n > memmamba.MaxChunk {
 		return usagef("--chunk: %d is more than %d", n, memmamba.MaxChunk)
 	}
-	return atLeast(c, "chunk", 1)
+	return cmp.Or(atLeast(c, "chunk", 1), checkDisable(c))
 }
+
+// checkDisable finds paths that there are not.
+func checkDisable(c *cli.Context) error {
+	if _, err := disabled(c); err != nil {
+		return usagef("--disable: %v", err)
+	}
+	return nil
+}
+
+// disabled are the paths that --disable names.
+func disabled(c *cli.Context) ([]vk.Path, error) { return vk.ParsePaths(c.String("disable")) }
 
 // openEngine loads the model that the flags name onto the device that they name.
 func openEngine(c *cli.Context, src source) (*engine, error) {
 	e := &engine{source: src, console: newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c))}
+	off, err := disabled(c)
+	if err != nil {
+		return nil, err
+	}
 	options := memmamba.Options{
 		Device:   c.String("device"),
+		Disable:  off,
 		Validate: c.Bool("validate"),
 		Chunk:    c.Int("chunk"),
 		Progress: e.console.progress("loading", byteWords),
 	}
 	start := time.Now()
-	var err error
 	if src.dir == "" {
 		e.Model, err = memmamba.OpenFS(src.name, src.fsys, options)
 	} else {
