@@ -21,6 +21,7 @@ const (
 	Texel    Access = "texel"    // texel buffers: fast on software devices
 	Buffer   Access = "ssbo"     // storage buffers: fast on GPUs
 	Subgroup Access = "subgroup" // the same, and sums that a subgroup takes by itself where the shader has any
+	CoopMat  Access = "coopmat"  // the same, and products of cooperative matrices
 )
 
 // A Graph is a list of kernel calls over values, under construction.
@@ -59,6 +60,8 @@ func New(device *vk.Device) *Graph {
 	switch {
 	case info.Takes(vk.TexelPath):
 		access = Texel
+	case info.Takes(vk.CoopMatPath):
+		access = CoopMat
 	case info.Takes(vk.SubgroupPath):
 		access = Subgroup
 	}
@@ -154,10 +157,12 @@ func (g *Graph) variant(k Kernel) string {
 	switch {
 	case k.Plain:
 		return k.Shader
-	case g.access == Subgroup && !shaders.Has(k.Shader+"."+string(Subgroup)):
-		return k.Shader + "." + string(Buffer)
+	case g.access == Texel || g.access == Buffer:
+		return k.Shader + "." + string(g.access)
+	case shaders.Has(k.Shader + "." + string(Subgroup)):
+		return k.Shader + "." + string(Subgroup)
 	}
-	return k.Shader + "." + string(g.access)
+	return k.Shader + "." + string(Buffer)
 }
 
 // Push is a block of push constants, put together in the order of the shader's declaration.

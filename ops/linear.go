@@ -104,7 +104,13 @@ func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	if g.Access() != graph.Texel {
 		tokens *= tileGroup
 	}
-	g.Call(op, graph.Kernel{Shader: "gemm." + string(w.Type), Spec: append(f.spec(), fetchLanes(g))},
+	kernel := graph.Kernel{Shader: "gemm." + string(w.Type), Spec: append(f.spec(), fetchLanes(g))}
+	if g.Access() == graph.CoopMat {
+		info := g.Device().Info()
+		kernel = graph.Kernel{Shader: "gemm_coop." + string(w.Type), Plain: true,
+			Spec: append(f.spec(), uint32(info.Tile[0]), uint32(info.Tile[1]), uint32(info.Tile[2]), info.Subgroup)}
+	}
+	g.Call(op, kernel,
 		[]graph.Value{params(g), x, w.matrix(g, op), bias, add, gatex, gate, y},
 		graph.Constants(w.Type.blocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.Stride/4, x.From/4),
 		[3]int{graph.Groups(w.Rows, tilePanels*PanelRows), graph.Groups(x.Rows, tokens), 1}, cost(x, w, y))

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "no Vulkan device for the tests:", err)
 		os.Exit(1)
 	}
+	if device.Info().Takes(vk.CoopMatPath) {
+		accesses = append(accesses, graph.CoopMat)
+	}
 	code := m.Run()
 	if err := device.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -226,7 +229,7 @@ func near(t testing.TB, what string, got, want []float32) {
 }
 
 var (
-	accesses = []graph.Access{graph.Texel, graph.Buffer, graph.Subgroup}
+	accesses = []graph.Access{graph.Texel, graph.Buffer, graph.Subgroup} // and CoopMat on devices that have it
 	types    = []Type{F32, F16, BF16}
 	lengths  = []int{1, 2, 63, 64, 65, 257}
 )

@@ -2,30 +2,12 @@
 //! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
 //! axis: access texel=TEXEL ssbo=
 #extension GL_GOOGLE_include_directive : require
-#include "params.glsl"
-#include "weight.glsl"
+#include "gemm.glsl"
 #include "lanes.glsl"
-#include "finish.glsl"
 
 // y[t] = W x[t] for many tokens: every invocation keeps the sums of eight tokens and
 // a row in each of eight panels in registers.
 const uint TOKENS = 8, PANELS = 8;
-
-IN4(1, x);
-WEIGHT(2, w);
-IN4(3, bias);
-IN4(4, add);
-IN4(5, gatex);
-IN4(6, gate); // weight, then bias
-OUT(7, float, y);
-
-layout(push_constant) uniform Push {
-	uint blocks; // in a row of W
-	uint panels; // M / 8
-	uint width;  // vec4 in a row of x
-	uint stride; // vec4 from token to token of x
-	uint offset; // vec4 before x in its row
-} push;
 
 float sum[TOKENS][PANELS];
 
@@ -34,19 +16,6 @@ float sum[TOKENS][PANELS];
 #else
 #include "tile_shared.glsl"
 #endif
-
-float finish(uint t, uint m, float v) {
-	uint rows = push.panels * 8, at = t * rows + m;
-	if (BIAS)
-		v += at1(bias, m);
-	if (SOFTPLUS)
-		v = softplus(v);
-	if (GATE)
-		v *= sigmoid(at1(gate, m) * at1(gatex, at) + at1(gate, rows + m));
-	if (ADD)
-		v += at1(add, at);
-	return v;
-}
 
 void main() {
 	uint T = params.tokens * params.sequences, lane = gl_LocalInvocationID.x;

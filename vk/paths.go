@@ -20,7 +20,7 @@ type Path string
 const (
 	TexelPath    Path = "texel"    // read through texel buffers: software devices
 	SubgroupPath Path = "subgroup" // sum among the invocations of a subgroup before shared memory is asked
-	CoopMatPath  Path = "coopmat"  // multiply cooperative matrices: VK_KHR_cooperative_matrix
+	CoopMatPath  Path = "coopmat"  // multiply cooperative matrices: VK_KHR_cooperative_matrix; needs subgroup
 )
 
 // Paths are all there are.
@@ -69,7 +69,11 @@ func (i Info) Takes(p Path) bool { return slices.Contains(i.Paths, p) }
 func (d *physical) take(off []Path) {
 	d.info.Paths = nil
 	for _, p := range Paths {
-		if d.can(p) && !slices.Contains(off, p) {
+		needs := p
+		if p == CoopMatPath {
+			needs = SubgroupPath
+		}
+		if d.can(p) && !slices.Contains(off, p) && !slices.Contains(off, needs) {
 			d.info.Paths = append(d.info.Paths, p)
 		}
 	}
@@ -88,7 +92,10 @@ func (d *physical) can(p Path) bool {
 	case SubgroupPath:
 		return whole && c.subgroup_stages&compute != 0 && c.subgroup_operations&(arithmetic|shuffle) == arithmetic|shuffle
 	case CoopMatPath:
-		return whole && c.features&C.MMR_COOPMAT != 0 && c.features&C.MMR_FLOAT16 != 0
+		// Every subgroup of a workgroup has its share of 64×64 numbers.
+		tile := d.info.Tile
+		return d.can(SubgroupPath) && c.features&C.MMR_COOPMAT != 0 && c.features&C.MMR_FLOAT16 != 0 &&
+			64/tile[0]*(64/tile[1])*int(size)%largest == 0
 	}
 	return false
 }

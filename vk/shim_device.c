@@ -41,7 +41,7 @@ static void device_tiles(const mmr_instance *i, VkPhysicalDevice p, mmr_info *ou
 		if (c->scope == VK_SCOPE_SUBGROUP_KHR && !c->saturatingAccumulation &&
 		    c->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && c->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
 		    c->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && c->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
-		    64 % c->MSize == 0 && 64 % c->NSize == 0 && 32 % c->KSize == 0 &&
+		    64 % c->MSize == 0 && 64 % c->NSize == 0 && 16 % c->KSize == 0 &&
 		    c->MSize * c->NSize > out->tile[0] * out->tile[1]) {
 			out->tile[0] = c->MSize;
 			out->tile[1] = c->NSize;
