@@ -10,8 +10,8 @@ import (
 
 func TestLinear(t *testing.T) {
 	sweep(t, func(t *testing.T, access graph.Access, T int) {
-		for _, kind := range types {
-			for _, shape := range [][2]int{{8, 8}, {72, 24}, {40, 136}} { // K, M
+		for _, kind := range matrices {
+			for _, shape := range [][2]int{{8, 8}, {72, 24}, {40, 136}, {200, 16}} { // K, M
 				testLinear(t, access, kind, T, shape[0], shape[1])
 			}
 		}
@@ -60,7 +60,7 @@ func testLinear(t *testing.T, access graph.Access, kind Type, T, K, M int) {
 
 func BenchmarkLinear(b *testing.B) {
 	for _, T := range []int{1, 256} {
-		for _, kind := range types {
+		for _, kind := range matrices {
 			benchmark(b, fmt.Sprintf("%s/type=%s/K=768/M=3072", mode(T), kind), T, func(r *rig) {
 				w, _ := r.matrix(kind, 3072, 768, r.random(3072*768, 1))
 				Linear(r.g, "linear", r.value("x", T, 768, r.random(T*768, 1)), w, Finish{})

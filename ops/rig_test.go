@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/internal/q8"
 	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/vk"
 )
@@ -117,21 +118,41 @@ func (r *rig) input(view bool, name string, rows, cols int, numbers []float32) g
 // matrix is a weight of a type in panels, and the numbers it then holds.
 func (r *rig) matrix(t Type, rows, cols int, numbers []float32) (Weight, []float32) {
 	r.t.Helper()
-	dtype := map[Type]safetensors.DType{F32: safetensors.F32, F16: safetensors.F16, BF16: safetensors.BF16}[t]
-	data, err := dtype.Narrow(nil, numbers)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	kept := make([]float32, len(numbers))
-	if err := dtype.Widen(kept, data); err != nil {
-		r.t.Fatal(err)
-	}
-	of := slices.Collect(slices.Chunk(data, cols*dtype.Size()))
+	of, kept := rowsOf(r.t, t, cols, numbers)
 	panels := make([]byte, (rows+PanelRows-1)/PanelRows*t.PanelBytes(cols))
 	for i, panel := range slices.Collect(slices.Chunk(panels, t.PanelBytes(cols))) {
 		Pack(panel, of[i*PanelRows:min((i+1)*PanelRows, rows)])
 	}
 	return Weight{Type: t, Rows: Padded(rows), Cols: cols, Panels: true, Span: r.bytes(panels)}, kept
+}
+
+// rowsOf are numbers as rows of a type, and what they then stand for.
+func rowsOf(t testing.TB, of Type, cols int, numbers []float32) (rows [][]byte, kept []float32) {
+	t.Helper()
+	if of == Q8 {
+		for row := range slices.Chunk(numbers, cols) {
+			weights, scales, laid := make([]byte, cols), make([]byte, 2*q8.Scales(cols)), make([]byte, Q8.RowBytes(cols))
+			if err := q8.Quantize(weights, scales, row); err != nil {
+				t.Fatal(err)
+			}
+			LayQ8(laid, weights, scales)
+			rows = append(rows, laid)
+			stands := make([]float32, cols)
+			q8.Dequantize(stands, weights, scales)
+			kept = append(kept, stands...)
+		}
+		return rows, kept
+	}
+	dtype := map[Type]safetensors.DType{F32: safetensors.F32, F16: safetensors.F16, BF16: safetensors.BF16}[of]
+	data, err := dtype.Narrow(nil, numbers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept = make([]float32, len(numbers))
+	if err := dtype.Widen(kept, data); err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(slices.Chunk(data, cols*dtype.Size())), kept
 }
 
 // table is an F32 weight, row after row.
@@ -231,6 +252,7 @@ func near(t testing.TB, what string, got, want []float32) {
 var (
 	accesses = []graph.Access{graph.Texel, graph.Buffer, graph.Subgroup} // and CoopMat on devices that have it
 	types    = []Type{F32, F16, BF16}
+	matrices = append(types[:3:3], Q8) // Q8 is of matrices alone
 	lengths  = []int{1, 2, 63, 64, 65, 257}
 )
 

@@ -1,9 +1,13 @@
 package ops
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/internal/q8"
+	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -78,6 +82,21 @@ func Pack(panel []byte, rows [][]byte) {
 	for r, row := range rows {
 		for u := 0; u*unitBytes < len(row); u++ {
 			copy(panel[(u*PanelRows+r)*unitBytes:][:unitBytes], row[u*unitBytes:])
+		}
+	}
+}
+
+// LayQ8 lays a row of Q8_0 weights out as Pack takes it, filling RowBytes: weights are a byte each and
+// scales an F16 of each 32, as in a file.
+func LayQ8(row, weights, scales []byte) {
+	clear(row)
+	const body = blockUnits * unitBytes
+	for ; len(row) > 0; row = row[Q8.blockBytes():] {
+		weights = weights[copy(row[:body], weights):]
+		for i := 0; i < body/q8.Block && len(scales) > 0; i++ {
+			d := safetensors.F16ToFloat32(binary.LittleEndian.Uint16(scales))
+			binary.LittleEndian.PutUint32(row[body+4*i:], math.Float32bits(d))
+			scales = scales[2:]
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/fidelity"
+	"github.com/mmrun/mmrun/internal/q8"
 	"github.com/mmrun/mmrun/internal/tokenizer"
 )
 
@@ -120,11 +121,11 @@ func sourceWeights(e *engine) ([]fidelity.Weights, error) {
 	defer files.Close()
 	cfg := e.Config()
 	read := func(name string) ([]float32, error) {
-		tensor, ok := files.Tensor(name)
-		if !ok {
-			return nil, fmt.Errorf("%s: no tensor %s", e.source.name, name)
+		numbers, err := q8.Float32s(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.source.name, err)
 		}
-		return tensor.Float32s()
+		return numbers, nil
 	}
 	weights := make([]fidelity.Weights, cfg.NumHiddenLayers)
 	for l := range weights {
