@@ -118,30 +118,31 @@ func (r *rig) input(view bool, name string, rows, cols int, numbers []float32) g
 // matrix is a weight of a type in panels, and the numbers it then holds.
 func (r *rig) matrix(t Type, rows, cols int, numbers []float32) (Weight, []float32) {
 	r.t.Helper()
-	of, kept := rowsOf(r.t, t, cols, numbers)
+	of, scales, kept := rowsOf(r.t, t, cols, numbers)
 	panels := make([]byte, (rows+PanelRows-1)/PanelRows*t.PanelBytes(cols))
 	for i, panel := range slices.Collect(slices.Chunk(panels, t.PanelBytes(cols))) {
-		Pack(panel, of[i*PanelRows:min((i+1)*PanelRows, rows)])
+		from, to := i*PanelRows, min((i+1)*PanelRows, rows)
+		t.Pack(panel, of[from:to])
+		if t == Q8 {
+			PackScales(panel, scales[from:to])
+		}
 	}
 	return Weight{Type: t, Rows: Padded(rows), Cols: cols, Panels: true, Span: r.bytes(panels)}, kept
 }
 
-// rowsOf are numbers as rows of a type, and what they then stand for.
-func rowsOf(t testing.TB, of Type, cols int, numbers []float32) (rows [][]byte, kept []float32) {
+// rowsOf are numbers as rows of a type, the scales of Q8's, and what they then stand for.
+func rowsOf(t testing.TB, of Type, cols int, numbers []float32) (rows, scales [][]byte, kept []float32) {
 	t.Helper()
 	if of == Q8 {
 		for row := range slices.Chunk(numbers, cols) {
-			weights, scales, laid := make([]byte, cols), make([]byte, 2*q8.Scales(cols)), make([]byte, Q8.RowBytes(cols))
-			if err := q8.Quantize(weights, scales, row); err != nil {
+			weights, ds, stands := make([]byte, cols), make([]byte, 2*q8.Scales(cols)), make([]float32, cols)
+			if err := q8.Quantize(weights, ds, row); err != nil {
 				t.Fatal(err)
 			}
-			LayQ8(laid, weights, scales)
-			rows = append(rows, laid)
-			stands := make([]float32, cols)
-			q8.Dequantize(stands, weights, scales)
-			kept = append(kept, stands...)
+			q8.Dequantize(stands, weights, ds)
+			rows, scales, kept = append(rows, weights), append(scales, ds), append(kept, stands...)
 		}
-		return rows, kept
+		return rows, scales, kept
 	}
 	dtype := map[Type]safetensors.DType{F32: safetensors.F32, F16: safetensors.F16, BF16: safetensors.BF16}[of]
 	data, err := dtype.Narrow(nil, numbers)
@@ -152,7 +153,7 @@ func rowsOf(t testing.TB, of Type, cols int, numbers []float32) (rows [][]byte, 
 	if err := dtype.Widen(kept, data); err != nil {
 		t.Fatal(err)
 	}
-	return slices.Collect(slices.Chunk(data, cols*dtype.Size())), kept
+	return slices.Collect(slices.Chunk(data, cols*dtype.Size())), nil, kept
 }
 
 // table is an F32 weight, row after row.

@@ -1,13 +1,10 @@
 package ops
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -37,10 +34,7 @@ func (w Weight) Zero() bool { return w.Span.Buffer == nil }
 // PanelRows is the number of rows of a panel.
 const PanelRows = 8
 
-const (
-	unitBytes  = 16 // what a kernel reads at once, of one row
-	blockUnits = 8  // of weights in a block
-)
+const unitBytes = 16 // what a kernel reads at once, of one row
 
 // vectors is how many vec4 of weights a unit holds.
 func (t Type) vectors() int {
@@ -53,50 +47,54 @@ func (t Type) vectors() int {
 	return 2
 }
 
+// blockUnits is how many units of weights a block of one row holds.
+func (t Type) blockUnits() int {
+	if t == Q8 {
+		return q8.Block / unitBytes
+	}
+	return 8
+}
+
 // blockCols is how many columns a block holds.
-func (t Type) blockCols() int { return blockUnits * 4 * t.vectors() }
+func (t Type) blockCols() int { return t.blockUnits() * 4 * t.vectors() }
 
 // blocks is how many blocks hold a row of cols weights.
 func (t Type) blocks(cols int) int { return (cols + t.blockCols() - 1) / t.blockCols() }
 
-// blockBytes is the size of a block of one row, with the scales of a quantized one.
-func (t Type) blockBytes() int {
+// panelBlock is the size of a block of a panel, with the scales of a quantized one.
+func (t Type) panelBlock() int {
+	size := PanelRows * t.blockUnits() * unitBytes
 	if t == Q8 {
-		return (blockUnits + 1) * unitBytes
+		size += PanelRows * scaleBytes
 	}
-	return blockUnits * unitBytes
+	return size
 }
 
-// RowBytes is the size of a row of cols weights cut into whole blocks, as Pack takes it: the
-// weights of a block in order, for Q8 then its four scales as F32.
-func (t Type) RowBytes(cols int) int { return t.blocks(cols) * t.blockBytes() }
+const scaleBytes = 2 // an F16
 
 // PanelBytes is the size of a panel of rows of cols weights.
-func (t Type) PanelBytes(cols int) int { return PanelRows * t.RowBytes(cols) }
+func (t Type) PanelBytes(cols int) int { return t.blocks(cols) * t.panelBlock() }
 
 // Pack interleaves the rows of one panel: of each unit of 16 bytes first all rows, then the next
 // unit. Neighbouring invocations own neighbouring rows, so what they read together lies together.
-// Rows are RowBytes long; one that is shorter, or missing, is filled with zeros.
-func Pack(panel []byte, rows [][]byte) {
+// A row that ends before the panel does, or is missing, is filled with zeros.
+func (t Type) Pack(panel []byte, rows [][]byte) {
 	clear(panel)
+	perBlock, size := t.blockUnits(), t.panelBlock()
 	for r, row := range rows {
 		for u := 0; u*unitBytes < len(row); u++ {
-			copy(panel[(u*PanelRows+r)*unitBytes:][:unitBytes], row[u*unitBytes:])
+			copy(panel[u/perBlock*size+(u%perBlock*PanelRows+r)*unitBytes:][:unitBytes], row[u*unitBytes:])
 		}
 	}
 }
 
-// LayQ8 lays a row of Q8_0 weights out as Pack takes it, filling RowBytes: weights are a byte each and
-// scales an F16 of each 32, as in a file.
-func LayQ8(row, weights, scales []byte) {
-	clear(row)
-	const body = blockUnits * unitBytes
-	for ; len(row) > 0; row = row[Q8.blockBytes():] {
-		weights = weights[copy(row[:body], weights):]
-		for i := 0; i < body/q8.Block && len(scales) > 0; i++ {
-			d := safetensors.F16ToFloat32(binary.LittleEndian.Uint16(scales))
-			binary.LittleEndian.PutUint32(row[body+4*i:], math.Float32bits(d))
-			scales = scales[2:]
+// PackScales puts the scales of a panel's rows, an F16 for every 32 weights, where Q8's kernels look
+// for them: behind the weights of each block, a row after the other. Pack comes first.
+func PackScales(panel []byte, rows [][]byte) {
+	size := Q8.panelBlock()
+	for r, row := range rows {
+		for b := 0; b*scaleBytes < len(row); b++ {
+			copy(panel[(b+1)*size-(PanelRows-r)*scaleBytes:][:scaleBytes], row[b*scaleBytes:])
 		}
 	}
 }
@@ -110,7 +108,7 @@ func (w Weight) matrix(g *graph.Graph, op string) graph.Value {
 }
 
 // bytes is what a pass over all of the weight reads.
-func (w Weight) bytes() int64 { return int64(w.Rows) * int64(w.Type.RowBytes(w.Cols)) }
+func (w Weight) bytes() int64 { return int64(w.Rows/PanelRows) * int64(w.Type.PanelBytes(w.Cols)) }
 
 // table is the value of an F32 weight that is no matrix.
 func (w Weight) table(g *graph.Graph, op string) graph.Value {

@@ -58,7 +58,7 @@ void bring(uint u0, uint first, uint t0, uint T) {
 	for (uint i = index; i < SIDE * UNITS; i += THREADS) {
 		uint m = i / UNITS, u = i % UNITS;
 		vec4 unit[WVEC];
-		weight(w, min(first * 8 + m, push.panels * 8 - 1), min(u0 + u, push.blocks * 8 - 1), push.blocks, unit);
+		weight(w, min(first * 8 + m, push.panels * 8 - 1), min(u0 + u, push.blocks * BLOCK - 1), push.blocks, unit);
 		for (uint j = 0; j < WVEC; j++)
 			split(ws, m * STRIDE + (u * WVEC + j) * 4, unit[j], EXACT);
 	}

@@ -36,7 +36,7 @@ layout(push_constant) uniform Push {
 	uint panels; // M / 8
 	uint width;  // vec4 in x
 	uint offset; // vec4 before x
-	float scale; // 1 / d
+	float mean;  // 1 / d
 	float eps;
 } push;
 
@@ -70,7 +70,7 @@ float finish(uint m, float v) {
 	return v;
 }
 
-const uint VECS = 8 * WVEC; // vec4 of x in a block
+const uint VECS = BLOCK * WVEC; // vec4 of x in a block
 vec4 sum[PANELS], square = vec4(0);
 
 // block adds the products of one block of columns.
@@ -85,21 +85,16 @@ void block(uint b, uint row[PANELS]) {
 		}
 	}
 	for (uint p = 0; p < PANELS; p++) {
-		uint first = row[p] + b * (8 * BLOCK);
-		vec4 scale = scales(w, first);
-		for (uint pair = 0; pair < 4; pair++) {
-			vec4 both = vec4(0);
-			for (uint h = 0; h < 2; h++) {
-				uint u = 2 * pair + h;
-				vec4 unit[WVEC];
-				units(w, first + u * 8, unit);
-				for (uint j = 0; j < WVEC; j++) {
-					uint i = u * WVEC + j;
-					both += handed(xs[i / LANES], i % LANES) * unit[j];
-				}
+		vec4 both = vec4(0);
+		for (uint u = 0; u < BLOCK; u++) {
+			vec4 unit[WVEC];
+			units(w, row[p] + b * PANEL + u * 8, unit);
+			for (uint j = 0; j < WVEC; j++) {
+				uint i = u * WVEC + j;
+				both += handed(xs[i / LANES], i % LANES) * unit[j];
 			}
-			sum[p] += scale[pair] * both;
 		}
+		sum[p] += scale(w, row[p], own % 8, b) * both;
 	}
 }
 
@@ -134,8 +129,8 @@ void main() {
 			squares += part[i][lane][PANELS];
 		}
 	}
-	float scale = NORM ? 1.0 / sqrt(squares * push.scale + push.eps) : 1.0;
+	float norms = NORM ? 1.0 / sqrt(squares * push.mean + push.eps) : 1.0;
 	for (uint p = 0; p < PANELS; p++)
 		if (first + p < push.panels)
-			y[(first + p) * 8 + lane] = finish((first + p) * 8 + lane, total[p] * scale);
+			y[(first + p) * 8 + lane] = finish((first + p) * 8 + lane, total[p] * norms);
 }

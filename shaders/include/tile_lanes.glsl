@@ -11,12 +11,11 @@ void tile(uint first, uint t0, uint T) {
 	for (uint u = 0; u * WVEC < push.width; u++) {
 		vec4 unit[PANELS][WVEC];
 		for (uint p = 0; p < PANELS; p++) {
-			uint block = row[p] + u / 8 * (8 * BLOCK);
-			units(w, block + u % 8 * 8, unit[p]);
+			units(w, row[p] + u / BLOCK * PANEL + u % BLOCK * 8, unit[p]);
 #ifdef WEIGHT_Q8
-			float scale = scales(w, block)[u % 8 / 2];
+			float d = scale(w, row[p], gl_LocalInvocationID.x, u / BLOCK);
 			for (uint j = 0; j < WVEC; j++)
-				unit[p][j] *= scale;
+				unit[p][j] *= d;
 #endif
 		}
 		for (uint g = 0; g < TOKENS / LANES; g++)

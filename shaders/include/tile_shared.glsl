@@ -14,7 +14,7 @@ void bring(uint u0, uint first, uint t0, uint T) {
 	for (uint i = gl_LocalInvocationIndex; i < SIDE * UNITS; i += 64) {
 		uint m = i % SIDE, u = i / SIDE;
 		vec4 unit[WVEC];
-		weight(w, min(first * 8 + m, push.panels * 8 - 1), min(u0 + u, push.blocks * 8 - 1), push.blocks, unit);
+		weight(w, min(first * 8 + m, push.panels * 8 - 1), min(u0 + u, push.blocks * BLOCK - 1), push.blocks, unit);
 		for (uint c = 0; c < 4 * WVEC; c++)
 			ws[u * WVEC * 4 + c][m] = unit[c / 4][c % 4];
 	}

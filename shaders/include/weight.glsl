@@ -1,49 +1,53 @@
 // Weight matrices keep the type they have in the file and are widened here; no
 // 16-bit feature of the device is needed. They lie in panels of eight rows, so that
 // eight neighbours with a row each read one run of memory: a row is cut into units
-// of 16 bytes, which are WVEC vec4 of weights, eight units are a block, and a panel
+// of 16 bytes, which are WVEC vec4 of weights, BLOCK units are a block, and a panel
 // holds block after block, in it unit after unit, of every unit the eight rows. A
-// block of Q8_0 has a ninth unit: the scales of its four times 32 weights.
+// block of Q8_0 is 32 columns and ends with a unit of eight halves, a row's scale each.
 #ifndef WEIGHT_GLSL
 #define WEIGHT_GLSL
 #include "access.glsl"
 
-#define BLOCK 8
 #if defined(WEIGHT_F32)
 #define WVEC 1
 #define WEIGHT(b, name) IN4(b, name)
 #define units(name, i, w) w[0] = at4(name, i)
 #else
-#define WVEC 2
 #define WEIGHT(b, name) UIN4(b, name)
 #define units(name, i, w) widen(uat4(name, i), w)
 #endif
-
-#if defined(WEIGHT_Q8)
-#undef BLOCK
-#undef WVEC
-#define BLOCK 9
-#define WVEC 4
+#if defined(WEIGHT_F16) || defined(WEIGHT_BF16)
+#define WVEC 2
 #endif
 
-// What a block of a row has to be multiplied with, a number for two units.
 #if defined(WEIGHT_Q8)
-#define scales(name, first) uintBitsToFloat(uat4(name, (first) + 64))
+#define WVEC 4
+#define BLOCK 2
+#define PANEL 17 // units of a block of eight rows
 #else
-#define scales(name, first) vec4(1)
+#define BLOCK 8
+#define PANEL 64
+#endif
+
+// scale(name, row, lane, b) is what block b of a row has to be multiplied with: the row
+// of that lane in its panel, which begins at unit row.
+#if defined(WEIGHT_Q8)
+#define scale(name, row, lane, b) half_of(uat4(name, (row) - (lane) + (b) * PANEL + 16), lane)
+#else
+#define scale(name, row, lane, b) 1.0
 #endif
 
 // weight(name, m, u, blocks, w) fills w[WVEC] with unit u of row m, scaled.
 #define weight(name, m, u, blocks, w) { \
-	uint first_ = panel(m, blocks) + (u) / 8 * (8 * BLOCK); \
-	units(name, first_ + (u) % 8 * 8, w); \
-	float scale_ = scales(name, first_)[(u) % 8 / 2]; \
+	uint row_ = panel(m, blocks), b_ = (u) / BLOCK; \
+	units(name, row_ + b_ * PANEL + (u) % BLOCK * 8, w); \
+	float scale_ = scale(name, row_, (m) % 8, b_); \
 	for (uint j_ = 0; j_ < WVEC; j_++) \
 		w[j_] *= scale_; \
 }
 
-// Where row m's first block begins.
-uint panel(uint m, uint blocks) { return m / 8 * blocks * (8 * BLOCK) + m % 8; }
+// Where row m begins.
+uint panel(uint m, uint blocks) { return m / 8 * blocks * PANEL + m % 8; }
 
 #if defined(WEIGHT_F16)
 void widen(uvec4 v, out vec4 w[WVEC]) {
@@ -61,6 +65,13 @@ void widen(uvec4 v, out vec4 w[WVEC]) {
 	ivec4 s = ivec4(v);
 	for (uint i = 0; i < 4; i++)
 		w[i] = vec4(ivec4(s[i] << 24, s[i] << 16, s[i] << 8, s[i]) >> 24);
+}
+
+// half_of is the i-th of eight halves.
+float half_of(uvec4 v, uint i) {
+	uvec2 side = (i & 4) == 0 ? v.xy : v.zw;
+	vec2 both = unpackHalf2x16((i & 2) == 0 ? side.x : side.y);
+	return (i & 1) == 0 ? both.x : both.y;
 }
 #endif
 
