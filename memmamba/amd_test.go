@@ -171,7 +171,7 @@ func compileModel(device *vk.Device, dir string) error {
 		return err
 	}
 	defer files.Close()
-	l := &loader{device: nowhere{}, tensors: files}
+	l := newLoader(nowhere{}, files, m.config, "")
 	if m.weights.load(l, m.config); l.err != nil {
 		return l.err
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/mmrun/mmrun/internal/q8"
 )
 
 // Config is a model's config.json with the defaults of Hugging Face's MambaConfig for what is absent.
@@ -27,6 +29,9 @@ type Config struct {
 	HiddenAct         string  `json:"hidden_act"`          // "silu"
 	BOS               tokens  `json:"bos_token_id"`
 	EOS               tokens  `json:"eos_token_id"`
+
+	// Quantization is set when the matrices are quantized in the file.
+	Quantization *q8.Config `json:"quantization_config,omitempty"`
 
 	// Memory is set for MemMamba models only.
 	Memory *MemoryConfig `json:"-"`
@@ -147,6 +152,11 @@ func (c *Config) validate() error {
 	for name, eps := range map[string]float64{"layer_norm_epsilon": c.LayerNormEpsilon, "mixer_rms_eps": c.MixerRMSEps} {
 		if !(eps >= 0) || math.IsInf(eps, 0) {
 			return fmt.Errorf("%s %g is not a small positive number", name, eps)
+		}
+	}
+	if c.Quantization != nil {
+		if err := c.Quantization.Validate(); err != nil {
+			return err
 		}
 	}
 	if c.Memory != nil {

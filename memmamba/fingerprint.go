@@ -13,14 +13,16 @@ import (
 type fingerprint [sha256.Size]byte
 
 // newFingerprint hashes the config and, of every tensor, its name, type, shape and samples of its
-// data: reading all of a large model would take longer than loading it.
-func newFingerprint(c Config, tensors *safetensors.Model) fingerprint {
+// data: reading all of a large model would take longer than loading it. A model that is quantized when it
+// is loaded is another one.
+func newFingerprint(c Config, quantize string, tensors *safetensors.Model) fingerprint {
 	h := sha256.New()
 	for _, part := range []any{c, c.Memory} {
 		if err := json.NewEncoder(h).Encode(part); err != nil {
 			panic(err) // a struct of numbers and words always encodes
 		}
 	}
+	h.Write([]byte(quantize))
 	for _, name := range tensors.Names() {
 		t, _ := tensors.Tensor(name)
 		fmt.Fprintln(h, name, t.DType, t.Shape)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mmrun/mmrun/internal/q8"
 	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/vk"
 )
@@ -21,12 +22,18 @@ const DefaultChunk = 512
 // MaxChunk bounds Options.Chunk.
 const MaxChunk = 4096
 
+// Q8_0 is the one quantization there is: 32 weights share an F16 scale. The embeddings, the head and the
+// linear layers are quantized; SSM parameters, norms, convolutions, biases, the memory's scorers, gates
+// and its k_proj and v_proj are not.
+const Q8_0 = q8.Method
+
 // Options say how a model is opened.
 type Options struct {
 	Device   string                  // index, part of the name or UUID; the best when empty
 	Disable  []vk.Path               // paths the device must not take
 	Validate bool                    // run under the Vulkan validation layer; every message is an error
 	Chunk    int                     // tokens of a prompt in one pass, 1 to MaxChunk; 0 is DefaultChunk
+	Quantize string                  // "q8_0" holds the matrices quantized, see Q8_0; as they are in the file when empty
 	Progress func(done, total int64) // called while weights load, in bytes, one call at a time; may be nil
 }
 
@@ -38,6 +45,7 @@ type Model struct {
 	programs *programs
 	arena    *vk.Buffer
 	source   fingerprint
+	quantize string // when loading
 	states   int
 	underway underway
 }
@@ -78,6 +86,9 @@ func open(name string, fsys fs.FS, tensors func() (*safetensors.Model, error), o
 	if o.Chunk < 1 || o.Chunk > MaxChunk {
 		return nil, fmt.Errorf("chunk of %d tokens is not within 1 to %d", o.Chunk, MaxChunk)
 	}
+	if o.Quantize != "" && o.Quantize != Q8_0 {
+		return nil, fmt.Errorf("quantization %q is not known (%s is)", o.Quantize, Q8_0)
+	}
 	data, err := fs.ReadFile(fsys, "config.json")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, errors.Unwrap(err))
@@ -96,8 +107,11 @@ func open(name string, fsys fs.FS, tensors func() (*safetensors.Model, error), o
 		return nil, err
 	}
 	m := &Model{config: config, device: device}
+	if config.Quantization == nil {
+		m.quantize = o.Quantize
+	}
 	source := make(chan fingerprint, 1)
-	go func() { source <- newFingerprint(config, files) }()
+	go func() { source <- newFingerprint(config, m.quantize, files) }()
 	err = m.load(files, o)
 	m.source = <-source
 	if err != nil {
@@ -109,7 +123,7 @@ func open(name string, fsys fs.FS, tensors func() (*safetensors.Model, error), o
 // load fills the weights while the programs are built.
 func (m *Model) load(files *safetensors.Model, o Options) error {
 	var err error
-	if m.weights, err = loadWeights(m.device, files, m.config, o.Progress); err != nil {
+	if m.weights, err = loadWeights(m.device, files, m.config, o); err != nil {
 		return err
 	}
 	err = m.build(o.Chunk, unified(m.Device()))
@@ -134,6 +148,14 @@ func (m *Model) build(chunk int, unified bool) error {
 
 // Config is the model's configuration.
 func (m *Model) Config() Config { return m.config }
+
+// Quantization is how the matrices are quantized, Q8_0 or nothing: in the file or when loading.
+func (m *Model) Quantization() string {
+	if m.config.Quantization != nil {
+		return m.config.Quantization.Method
+	}
+	return m.quantize
+}
 
 // Device is the device the model runs on.
 func (m *Model) Device() vk.Info { return m.device.Info() }

@@ -34,12 +34,9 @@ type layer struct {
 
 // loadWeights moves a checkpoint's tensors to the device. They have their places when it returns, but
 // are not all there before wait has returned, until when the tensors must stay open.
-func loadWeights(device *vk.Device, tensors *safetensors.Model, c Config, progress func(done, total int64)) (*weights, error) {
-	l := &loader{device: device, tensors: tensors, progress: progress}
-	for _, name := range tensors.Names() {
-		t, _ := tensors.Tensor(name)
-		l.total += int64(len(t.Data))
-	}
+func loadWeights(device *vk.Device, tensors *safetensors.Model, c Config, o Options) (*weights, error) {
+	l := newLoader(device, tensors, c, o.Quantize)
+	l.progress = o.Progress
 	w := &weights{}
 	w.load(l, c)
 	w.buffers = l.buffers

@@ -23,7 +23,7 @@ func selective(r *rig, kind Type, E, N, R int) (Selective, ref.SSMWeights) {
 
 func TestSSM(t *testing.T) {
 	for _, access := range accesses {
-		for _, kind := range types {
+		for _, kind := range matrices {
 			for _, B := range []int{1, 3} {
 				for _, shape := range [][3]int{{8, 8, 8}, {24, 16, 8}, {72, 64, 48}} {
 					E, N, R := shape[0], shape[1], shape[2]
@@ -79,7 +79,7 @@ func TestSegmentNorm(t *testing.T) {
 
 func BenchmarkSSM(b *testing.B) {
 	const E, N, R = 1536, 16, 48
-	for _, kind := range types {
+	for _, kind := range matrices {
 		benchmark(b, fmt.Sprintf("mode=decode/type=%s/E=%d/N=%d", kind, E, N), 1, func(r *rig) {
 			s, _ := selective(r, kind, E, N, R)
 			dbc, h := r.value("dbc", 1, R+2*N, r.random(R+2*N, 1)), r.value("h", E, N, r.random(E*N, 1))

@@ -1,5 +1,5 @@
 #version 450
-//! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16
+//! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
 //! axis: access texel=TEXEL ssbo=
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
@@ -35,11 +35,12 @@ void main() {
 	if (e >= push.channels || b >= params.sequences)
 		return;
 	vec4 sum = vec4(0);
-	for (uint i = 0; i * WVEC < push.rank; i++) { // R is a multiple of eight, of WVEC too
+	for (uint i = 0; i * WVEC < push.rank; i++) {
 		vec4 row[WVEC];
 		weight(w, e, i, push.blocks, row);
 		for (uint j = 0; j < WVEC; j++)
-			sum += row[j] * at4(dbc, b * push.width + i * WVEC + j);
+			if (i * WVEC + j < push.rank)
+				sum += row[j] * at4(dbc, b * push.width + i * WVEC + j);
 	}
 	float delta = softplus(sum4(sum) + at1(bias, e));
 	float ue = at1(u, b * push.channels + e), zc = at1(z, (b * push.zstride + push.zoffset) * 4 + e);

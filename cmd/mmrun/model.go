@@ -46,6 +46,8 @@ func deviceFlags() []cli.Flag {
 func engineFlags() []cli.Flag {
 	flags := append([]cli.Flag{modelFlag()}, deviceFlags()...)
 	return append(flags,
+		&cli.StringFlag{Name: "quantize", Category: "Model", DefaultText: "as they are in the file",
+			Usage: "hold the weights of matrices as `TYPE`: " + memmamba.Q8_0},
 		&cli.IntFlag{Name: "chunk", Category: "Device", Value: memmamba.DefaultChunk,
 			Usage: "run at most `N` tokens of a prompt at once; more is faster and takes more memory"},
 		quietFlag())
@@ -154,6 +156,9 @@ func checkEngineFlags(c *cli.Context) error {
 	if n := c.Int("chunk"); n > memmamba.MaxChunk {
 		return usagef("--chunk: %d is more than %d", n, memmamba.MaxChunk)
 	}
+	if to := c.String("quantize"); c.IsSet("quantize") && to != memmamba.Q8_0 {
+		return usagef("--quantize: %q is not known (%s is)", to, memmamba.Q8_0)
+	}
 	return cmp.Or(atLeast(c, "chunk", 1), checkDisable(c))
 }
 
@@ -180,6 +185,7 @@ func openEngine(c *cli.Context, src source) (*engine, error) {
 		Disable:  off,
 		Validate: c.Bool("validate"),
 		Chunk:    c.Int("chunk"),
+		Quantize: c.String("quantize"),
 		Progress: e.console.progress("loading", byteWords),
 	}
 	start := time.Now()
@@ -208,7 +214,10 @@ func (e *engine) close(err *error) {
 
 // describe is the model and the device in two lines.
 func (e *engine) describe() string {
-	cfg, info := e.Config(), e.Device()
-	return fmt.Sprintf("model   %s: %s, %d layers, d %d, vocabulary %d\n", e.source.name, cfg.ModelType, cfg.NumHiddenLayers, cfg.HiddenSize, cfg.VocabSize) +
+	cfg, info, quantized := e.Config(), e.Device(), ""
+	if q := e.Quantization(); q != "" {
+		quantized = ", " + q
+	}
+	return fmt.Sprintf("model   %s: %s, %d layers, d %d, vocabulary %d%s\n", e.source.name, cfg.ModelType, cfg.NumHiddenLayers, cfg.HiddenSize, cfg.VocabSize, quantized) +
 		fmt.Sprintf("device  %s (%s)\n", info.Name, info.Type)
 }

@@ -21,18 +21,18 @@ const Method = "q8_0"
 // Block is how many weights share a scale.
 const Block = 32
 
-// matrices are quantized wherever they are in a model: those that multiply rows of d or E numbers.
-// Others have rows of R or S numbers, which are shorter than what a kernel reads at once.
+// matrices are quantized wherever they are in a model: the embeddings, the head and the linear layers,
+// but for the memory's k_proj and v_proj, which are small and used once a window.
 var matrices = []string{
 	"backbone.embeddings.weight", "lm_head.weight",
-	".mixer.in_proj.weight", ".mixer.x_proj.weight", ".mixer.out_proj.weight",
-	".memory.note_proj.weight", ".memory.token_attn.q_proj.weight", ".memory.layer_attn.q_proj.weight",
+	".mixer.in_proj.weight", ".mixer.x_proj.weight", ".mixer.dt_proj.weight", ".mixer.out_proj.weight",
+	".memory.note_proj.weight", "_attn.q_proj.weight", "_attn.o_proj.weight",
 }
 
 // Holds says whether a quantized model holds the tensor of that name quantized.
 func Holds(name string) bool {
 	return slices.ContainsFunc(matrices, func(end string) bool {
-		return name == end || end[0] == '.' && strings.HasSuffix(name, end)
+		return name == end || strings.IndexByte("._", end[0]) >= 0 && strings.HasSuffix(name, end)
 	})
 }
 
@@ -76,7 +76,7 @@ func Quantize(weights, scales []byte, row []float32) error {
 func CheckScales(scales []byte) error {
 	for i := 0; i < len(scales); i += 2 {
 		if h := binary.LittleEndian.Uint16(scales[i:]); h&0x7c00 == 0x7c00 {
-			return fmt.Errorf("number %d is %g", i/2, safetensors.F16ToFloat32(h))
+			return fmt.Errorf("scale %d of a row is %g", i/2, safetensors.F16ToFloat32(h))
 		}
 	}
 	return nil
@@ -96,36 +96,23 @@ type Matrix struct {
 	Weights, Scales []byte // row after row
 }
 
-// Find returns a matrix of a quantized model; errors name the tensor.
-func Find(model *safetensors.Model, name string) (Matrix, error) {
-	t, ok := model.Tensor(name)
-	switch {
-	case !ok:
-		return Matrix{}, fmt.Errorf("tensor %s is missing", name)
-	case t.DType != safetensors.I8:
-		return Matrix{}, fmt.Errorf("tensor %s: type %s, quantization_config asks for I8", name, t.DType)
-	case len(t.Shape) != 2:
-		return Matrix{}, fmt.Errorf("tensor %s: shape %v is not that of a matrix", name, t.Shape)
+// ScalesOf returns the scales of a matrix in the file of a quantized model, and an error that names the
+// tensor when it or they are not of the type and shape they should be.
+func ScalesOf(model *safetensors.Model, t safetensors.Tensor) (safetensors.Tensor, error) {
+	if t.DType != safetensors.I8 || len(t.Shape) != 2 {
+		return t, fmt.Errorf("tensor %s: %s of shape %v, quantization_config asks for a matrix of I8", t.Name, t.DType, t.Shape)
 	}
-	m := Matrix{Rows: t.Shape[0], Cols: t.Shape[1], Weights: t.Data}
-	s, ok := model.Tensor(ScaleName(name))
-	want := []int{m.Rows, Scales(m.Cols)}
+	name, want := ScaleName(t.Name), []int{t.Shape[0], Scales(t.Shape[1])}
+	s, ok := model.Tensor(name)
 	switch {
 	case !ok:
-		return Matrix{}, fmt.Errorf("tensor %s is missing", ScaleName(name))
+		return s, fmt.Errorf("tensor %s is missing", name)
 	case s.DType != safetensors.F16:
-		return Matrix{}, fmt.Errorf("tensor %s: type %s, scales are F16", s.Name, s.DType)
+		return s, fmt.Errorf("tensor %s: type %s, scales are F16", name, s.DType)
 	case !slices.Equal(s.Shape, want):
-		return Matrix{}, fmt.Errorf("tensor %s: shape %v, tensor %s of shape %v has scales %v", s.Name, s.Shape, name, t.Shape, want)
+		return s, fmt.Errorf("tensor %s: shape %v, that of the scales of %v is %v", name, s.Shape, t.Shape, want)
 	}
-	m.Scales = s.Data
-	return m, nil
-}
-
-// Row is a matrix's row: its weights and its scales.
-func (m Matrix) Row(i int) (weights, scales []byte) {
-	n := 2 * Scales(m.Cols)
-	return m.Weights[i*m.Cols : (i+1)*m.Cols], m.Scales[i*n : (i+1)*n]
+	return s, nil
 }
 
 // Float32s returns a tensor's numbers, whether it is quantized or not.
@@ -137,14 +124,14 @@ func Float32s(model *safetensors.Model, name string) ([]float32, error) {
 	if t.DType != safetensors.I8 {
 		return t.Float32s()
 	}
-	m, err := Find(model, name)
+	scales, err := ScalesOf(model, t)
 	if err != nil {
 		return nil, err
 	}
-	numbers := make([]float32, t.Len())
-	for i := range m.Rows {
-		weights, scales := m.Row(i)
-		Dequantize(numbers[i*m.Cols:(i+1)*m.Cols], weights, scales)
+	cols, numbers := t.Shape[1], make([]float32, t.Len())
+	for i := range t.Shape[0] {
+		n := 2 * Scales(cols)
+		Dequantize(numbers[i*cols:(i+1)*cols], t.Data[i*cols:(i+1)*cols], scales.Data[i*n:(i+1)*n])
 	}
 	return numbers, nil
 }
