@@ -180,6 +180,7 @@ func meanDeviation(values []float64) (mean, deviation float64) {
 // benchReport is what --json prints.
 type benchReport struct {
 	Model   string         `json:"model"`
+	Weights string         `json:"quantization,omitempty"`
 	Device  string         `json:"device"`
 	Driver  string         `json:"driver"`
 	Chunk   int            `json:"chunk"`
@@ -193,7 +194,7 @@ type benchReport struct {
 func (b *benchmark) report(c *cli.Context) error {
 	info := b.Device()
 	if c.Bool("json") {
-		return printJSON(c, benchReport{b.source.name, info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
+		return printJSON(c, benchReport{b.source.name, b.Quantization(), info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
 			b.memoryReport(), b.limitReport(), b.results, b.profiles})
 	}
 	text := b.describe() +

@@ -65,16 +65,18 @@ func convertAction(c *cli.Context) error {
 		return err
 	}
 	from, to := c.String("from"), filepath.Clean(c.String("to"))
-	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s: already exists; --to names a directory to create", to)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fileError(to, err)
+	if err := mustNotExist("to", to); err != nil {
+		return err
 	}
-	config, cfg, err := convertedConfig(c, from)
+	src, err := sourceAt(from)
 	if err != nil {
 		return err
 	}
-	model, err := safetensors.OpenModel(from)
+	config, cfg, err := convertedConfig(c, src)
+	if err != nil {
+		return err
+	}
+	model, err := src.weights()
 	if err != nil {
 		return fileError(from, err)
 	}
@@ -83,21 +85,7 @@ func convertAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
 	}
-	sig := signalsOf(c)
-	sig.graceful() // a signal must not leave the temporary directory behind
-	return createDirectory(to, func(dir string) error {
-		err := writeFile(filepath.Join(dir, configName), func(w io.Writer) error {
-			_, err := w.Write(config)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if err := copyOthers(dir, from); err != nil {
-			return err
-		}
-		return safetensors.CreateModel(dir, map[string]string{"format": "pt"}, untilDone(sig.ctx, tensors), shardLimit)
-	})
+	return writeModel(c, to, config, src, tensors)
 }
 
 // untilDone makes writing stop between tensors when ctx is cancelled.
@@ -115,11 +103,7 @@ func untilDone(ctx context.Context, tensors []safetensors.Out) []safetensors.Out
 }
 
 // convertedConfig is the config.json of the new checkpoint, as a file and as the engine reads it.
-func convertedConfig(c *cli.Context, from string) ([]byte, memmamba.Config, error) {
-	src, err := sourceAt(from)
-	if err != nil {
-		return nil, memmamba.Config{}, err
-	}
+func convertedConfig(c *cli.Context, src source) ([]byte, memmamba.Config, error) {
 	name, data, err := src.read(configName)
 	if err != nil {
 		return nil, memmamba.Config{}, err
@@ -130,6 +114,9 @@ func convertedConfig(c *cli.Context, from string) ([]byte, memmamba.Config, erro
 	}
 	if cfg.ModelType != "mamba" {
 		return nil, cfg, fmt.Errorf("%s: model_type %q cannot be converted (mamba can)", name, cfg.ModelType)
+	}
+	if cfg.Quantization != nil {
+		return nil, cfg, fmt.Errorf("%s: a quantized model cannot be converted; convert the one it came from", name)
 	}
 	keys := map[string]any{}
 	if err := json.Unmarshal(data, &keys); err != nil {
@@ -158,14 +145,14 @@ func isWeights(name string) bool {
 }
 
 // copyOthers copies the tokenizer and whatever else describes the model.
-func copyOthers(to, from string) error {
-	entries, err := os.ReadDir(from)
+func copyOthers(to string, from source) error {
+	entries, err := fs.ReadDir(from.fsys, ".")
 	if err != nil {
-		return fileError(from, err)
+		return fileError(from.name, err)
 	}
 	for _, entry := range entries {
-		path := filepath.Join(from, entry.Name())
-		info, err := os.Stat(path) // through links: caches of the Hugging Face hub are made of them
+		path := from.path(entry.Name())
+		info, err := fs.Stat(from.fsys, entry.Name()) // through links: caches of the Hugging Face hub are made of them
 		if err != nil {
 			return fileError(path, err)
 		}
@@ -173,7 +160,7 @@ func copyOthers(to, from string) error {
 			continue
 		}
 		err = writeFile(filepath.Join(to, entry.Name()), func(w io.Writer) error {
-			f, err := os.Open(path)
+			f, err := from.fsys.Open(entry.Name())
 			if err != nil {
 				return err
 			}
@@ -184,6 +171,16 @@ func copyOthers(to, from string) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// mustNotExist refuses to write a directory where something is.
+func mustNotExist(flag, path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: already exists; --%s names a directory to create", path, flag)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fileError(path, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/internal/q8"
 	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/vk"
@@ -19,8 +20,8 @@ func inspectCommand() *cli.Command {
 		Name:      "inspect",
 		Category:  groupCheck,
 		Usage:     "show a model's architecture, memory settings, tensors and memory needs",
-		UsageText: "mmrun inspect [--model DIR] [--chunk N] [--json]",
-		Description: `Sizes are those of the numbers themselves; what the device takes for them is measured by loading the model, and left out when there is no device or it does not fit. The state is what one sequence carries, however long it gets.
+		UsageText: "mmrun inspect [--model DIR] [--quantize TYPE] [--chunk N] [--json]",
+		Description: `Parameters, tensors and their sizes are those of the files; what the device takes for them is measured by loading the model, and left out when there is no device or it does not fit. The state is what one sequence carries, however long it gets.
 
 Examples:
 mmrun inspect --model ~/models/mamba-130m
@@ -35,6 +36,7 @@ mmrun inspect --model memmamba --json | jq .memory`,
 type inspection struct {
 	Model         string                 `json:"model"`
 	Architecture  architecture           `json:"architecture"`
+	Quantization  string                 `json:"quantization,omitempty"` // of the matrices, in the file
 	Memory        *memmamba.MemoryConfig `json:"memory,omitempty"`
 	Parameters    int64                  `json:"parameters"`
 	WeightBytes   int64                  `json:"weight_bytes"`
@@ -109,10 +111,15 @@ func inspect(name string, cfg memmamba.Config, model *safetensors.Model) *inspec
 			cfg.ConvKernel, int(cfg.TimeStepRank), cfg.VocabSize, cfg.TieWordEmbeddings, cfg.EOS},
 		Memory: cfg.Memory, StateBytes: stateSizesOf(cfg), tensorsOfType: map[string]int{},
 	}
+	if q := cfg.Quantization; q != nil {
+		in.Quantization = q.Method
+	}
 	for _, name := range model.Names() {
 		t, _ := model.Tensor(name)
 		in.Tensors = append(in.Tensors, tensorReport{name, t.DType.String(), t.Shape})
-		in.Parameters += int64(t.Len())
+		if cfg.Quantization == nil || !q8.IsScale(name) {
+			in.Parameters += int64(t.Len())
+		}
 		in.WeightBytes += int64(len(t.Data))
 		in.tensorsOfType[t.DType.String()]++
 	}
@@ -160,6 +167,9 @@ func (in *inspection) text(chunk int) string {
 		"model         " + in.Model,
 		fmt.Sprintf("architecture  %s: %d layers, d %d, E %d, N %d, K %d, R %d, vocabulary %d, %s head", a.ModelType, a.Layers, a.Hidden,
 			a.Inner, a.State, a.Kernel, a.Rank, a.Vocabulary, map[bool]string{true: "tied", false: "separate"}[a.Tied]),
+	}
+	if in.Quantization != "" {
+		lines = append(lines, fmt.Sprintf("quantized     %s, blocks of %d weights", in.Quantization, q8.Block))
 	}
 	if m := in.Memory; m != nil {
 		lines = append(lines,

@@ -39,6 +39,12 @@ func Holds(name string) bool {
 // ScaleName is the name of the tensor with the scales of a quantized one.
 func ScaleName(name string) string { return name + "_scale" }
 
+// IsScale says whether that is the name of a quantized tensor's scales.
+func IsScale(name string) bool {
+	of, found := strings.CutSuffix(name, "_scale")
+	return found && Holds(of)
+}
+
 // Scales is how many scales a row of cols weights has.
 func Scales(cols int) int { return (cols + Block - 1) / Block }
 

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mmrun/mmrun/internal/q8"
 	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
-// Model is a model directory with its weights widened to float64: eight bytes a weight, meant for
+// Model is a model directory with its weights, quantized or not, widened to float64: eight bytes a weight, meant for
 // small models.
 type Model struct {
 	Config     Config
@@ -114,7 +115,8 @@ func (r *reader) tensor(name string, shape ...int) []float64 {
 		r.fail(fmt.Errorf("tensor %q is %v, the configuration wants %v", name, x.Shape, shape))
 		return nil
 	}
-	narrow, err := x.Float32s()
+	r.read[q8.ScaleName(name)] = x.DType == safetensors.I8
+	narrow, err := q8.Float32s(r.file, name)
 	if err != nil {
 		r.fail(err)
 		return nil

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/q8"
+	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+func quantizeCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "quantize",
+		Category:  groupRun,
+		Usage:     "write a checkpoint with quantized weights",
+		UsageText: "mmrun quantize [--model DIR] --to TYPE --out DIR",
+		Description: `Writes a checkpoint whose embeddings, head and linear layers are quantized; it loads faster than the one it came from and gives exactly what --quantize gives when that is loaded. SSM parameters, norms, convolutions, biases, and of a memory the scorers, gates, k_proj and v_proj stay as they are. The tokenizer and the other small files are copied. --out must not exist.
+
+q8_0 is llama.cpp's: 32 neighbours in a row share an F16 scale d, which is their largest magnitude by 127, and a weight x is the whole number nearest to x/d. In model.safetensors a matrix X.weight [rows, cols] is I8, and X.weight_scale F16 [rows, cols by 32, rounded up]; these are compressed-tensors' names. config.json gets "quantization_config": {"quant_method": "q8_0", "block_size": 32}.
+
+Examples:
+mmrun quantize --model mamba-130m --to q8_0 --out mamba-130m-q8
+mmrun logits --model mamba-130m --tokens-file ids --out f16.safetensors && mmrun verify --model mamba-130m-q8 --golden f16.safetensors --atol 0.5`,
+		Flags: []cli.Flag{
+			modelFlag(),
+			&cli.StringFlag{Name: "to", Category: "Output", Usage: "the `TYPE` of quantized weights: " + q8.Method},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: "Output", Usage: "`DIR` to create"},
+		},
+		Action: quantizeAction,
+	}
+}
+
+func quantizeAction(c *cli.Context) error {
+	if err := cmp.Or(noArguments(c), required(c, "to", "out")); err != nil {
+		return err
+	}
+	if to := c.String("to"); to != q8.Method {
+		return usagef("--to: %q is not known (%s is)", to, q8.Method)
+	}
+	out := filepath.Clean(c.String("out"))
+	if err := mustNotExist("out", out); err != nil {
+		return err
+	}
+	src, err := sourceOf(c)
+	if err != nil {
+		return err
+	}
+	name, data, err := src.read(configName)
+	if err != nil {
+		return err
+	}
+	cfg, err := memmamba.ParseConfig(name, data)
+	if err != nil {
+		return err
+	}
+	if cfg.Quantization != nil {
+		return fmt.Errorf("%s: the model is quantized already (%s)", name, cfg.Quantization.Method)
+	}
+	config, err := q8.QuantizedConfig(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	model, err := src.weights()
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	if err := checkLayers(model, cfg); err != nil {
+		return fmt.Errorf("%s: %w", src.name, err)
+	}
+	tensors, err := q8.Tensors(model)
+	if err != nil {
+		return fmt.Errorf("%s: %w", src.name, err)
+	}
+	return writeModel(c, out, config, src, tensors)
+}
+
+// writeModel writes a checkpoint with the small files of another, stopping for a signal.
+func writeModel(c *cli.Context, to string, config []byte, from source, tensors []safetensors.Out) error {
+	sig := signalsOf(c)
+	sig.graceful() // a signal must not leave the temporary directory behind
+	return createDirectory(to, func(dir string) error {
+		err := writeFile(filepath.Join(dir, configName), func(w io.Writer) error {
+			_, err := w.Write(config)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := copyOthers(dir, from); err != nil {
+			return err
+		}
+		return safetensors.CreateModel(dir, map[string]string{"format": "pt"}, untilDone(sig.ctx, tensors), shardLimit)
+	})
+}
