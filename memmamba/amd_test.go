@@ -95,6 +95,7 @@ func amdModels() map[string]refmodel.Config {
 		gated.Bias, gated.Tied, gated.Memory.StateThreshold = true, false, 0
 		models["gated."+kind] = gated
 	}
+	models["memmamba.q8"], models["gated.q8"] = models["memmamba.f16"], models["gated.f16"]
 	models["falcon.f32"] = refmodel.Default(refmodel.FalconMamba)
 	pooled := refmodel.Default(refmodel.MemMamba)
 	pooled.Memory.Pooling, pooled.Memory.StateThreshold, pooled.Memory.Window = "max", 1, 1
@@ -110,6 +111,9 @@ func writeAMDModels(t *testing.T, dir string) {
 			c.Memory.Period = 1
 		}
 		_, kind, _ := strings.Cut(name, ".")
+		if kind == "q8" { // when it is loaded
+			kind = "f16"
+		}
 		d, err := safetensors.ParseDType(strings.ToUpper(kind))
 		if err == nil {
 			err = refmodel.WriteRandom(filepath.Join(dir, name), c, refmodel.Random{DType: d})
@@ -171,7 +175,7 @@ func compileModel(device *vk.Device, dir string) error {
 		return err
 	}
 	defer files.Close()
-	l := newLoader(nowhere{}, files, m.config, "")
+	l := newLoader(nowhere{}, files, m.config, map[bool]string{true: Q8_0}[strings.HasSuffix(dir, ".q8")])
 	if m.weights.load(l, m.config); l.err != nil {
 		return l.err
 	}

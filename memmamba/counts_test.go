@@ -56,7 +56,20 @@ func TestCountsOfAToken(t *testing.T) {
 	if err := refmodel.WriteRandom(dir, c, refmodel.Random{Seed: 1}); err != nil {
 		t.Fatal(err)
 	}
-	m := openModel(t, dir, Options{Chunk: 16})
+	moved := map[string]int64{}
+	for _, quantize := range []string{"", Q8_0} {
+		m := openModel(t, dir, Options{Chunk: 16, Quantize: quantize})
+		countToken(t, m, c)
+		moved[quantize] = m.programs.step.Cost().Bytes - 2*m.Memory().State
+	}
+	// 34 bytes hold 32 weights, where F32 takes 128; what stays F32 and what pads rows is little.
+	if most := moved[""] * 34 / 128 * 3 / 2; moved[Q8_0] > most {
+		t.Errorf("a token moves %d bytes of quantized weights, want at most %d of %d", moved[Q8_0], most, moved[""])
+	}
+}
+
+func countToken(t *testing.T, m *Model, c refmodel.Config) {
+	t.Helper()
 	step, choose := m.programs.step, m.programs.choose
 	if n := step.Dispatches(); n > 6*c.Layers+2 {
 		t.Errorf("%d dispatches a token for %d layers, want at most six a layer and two", n, c.Layers)

@@ -22,7 +22,7 @@ type loaded struct {
 
 // openCounting writes a random model of so many layers and opens it, looking at the heap after every
 // piece that is uploaded.
-func openCounting(t *testing.T, layers int, d safetensors.DType) loaded {
+func openCounting(t *testing.T, layers int, d safetensors.DType, quantize string) loaded {
 	t.Helper()
 	c, dir := refmodel.Default(refmodel.MemMamba), t.TempDir()
 	c.Vocab, c.Hidden, c.Layers = 4096, 512, layers
@@ -37,7 +37,7 @@ func openCounting(t *testing.T, layers int, d safetensors.DType) loaded {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	var most int64
-	m := openModel(t, dir, Options{Progress: func(int64, int64) {
+	m := openModel(t, dir, Options{Quantize: quantize, Progress: func(int64, int64) {
 		runtime.GC()
 		runtime.ReadMemStats(&now)
 		most = max(most, int64(now.HeapAlloc)-int64(before.HeapAlloc))
@@ -50,9 +50,13 @@ func openCounting(t *testing.T, layers int, d safetensors.DType) loaded {
 // that what the host takes besides is the same for a model of twice the size. Even with all that
 // the heap ever held it stays below 200 MB.
 func TestLoadingMemory(t *testing.T) {
-	for _, d := range []safetensors.DType{safetensors.F32, safetensors.BF16} {
-		small, large := openCounting(t, 4, d), openCounting(t, 10, d)
-		t.Logf("%v: %+v, %+v", d, small, large)
+	for _, how := range []struct {
+		d        safetensors.DType
+		quantize string
+	}{{safetensors.F32, ""}, {safetensors.BF16, ""}, {safetensors.F16, Q8_0}} {
+		d := how.d
+		small, large := openCounting(t, 4, d, how.quantize), openCounting(t, 10, d, how.quantize)
+		t.Logf("%v %s: %+v, %+v", d, how.quantize, small, large)
 		if large.made == 0 || large.live == 0 || large.host == 0 || large.file < 2*small.file {
 			t.Errorf("%v: nothing was measured", d)
 		}

@@ -70,13 +70,21 @@ func WriteSeparated(dir string, c Config, r Random, tokens []int32, margin float
 		if err != nil {
 			return 0, Result{}, err
 		}
-		result := m.Run(tokens)
-		if result.Margin.Min() >= margin && m.disturbed(r.Seed).Run(tokens).near(result, calm) {
+		result, separated := m.RunSeparated(tokens, margin)
+		if separated {
 			return r.Seed, result, nil
 		}
 		closest = max(closest, result.Margin.Min())
 	}
 	return 0, Result{}, fmt.Errorf("%s: no seed from %d to %d keeps a margin of %g, the best %g", dir, first, r.Seed-1, margin, closest)
+}
+
+// RunSeparated is Run, and whether the run is separated: whether none of its hard decisions comes closer than
+// margin to falling the other way, and float32 can compute it.
+func (m *Model) RunSeparated(tokens []int32, margin float64) (Result, bool) {
+	result := m.Run(tokens)
+	const noise = 1 // any will do
+	return result, result.Margin.Min() >= margin && m.disturbed(noise).Run(tokens).near(result, calm)
 }
 
 // RandomTokens returns n tokens of the vocabulary, drawn evenly.
