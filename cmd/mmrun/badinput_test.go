@@ -46,6 +46,8 @@ func TestBadInput(t *testing.T) {
 		{"golden of another model", []string{"verify", "--model", goldenDir("memmamba-token"), "--golden", goldenFile("mamba-tiny")}, "tokens"},
 		{"golden with a memory", []string{"verify", "--model", mamba, "--golden", goldenFile("memmamba-fifo")}, "which a model of model_type \"mamba\" has not"},
 		{"convert onto something", []string{"convert", "--from", mamba, "--to", empty}, empty + ": already exists"},
+		{"quantize onto something", []string{"quantize", "--to", "q8_0", "--out", empty}, empty + ": already exists"},
+		{"quantize no model", []string{"quantize", "--model", empty, "--to", "q8_0", "--out", nothing}, configName + ": no such file"},
 		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, "cannot be converted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -61,7 +63,7 @@ func TestBadInput(t *testing.T) {
 
 // quietIfDevice keeps the note about a CPU device off a line that is looked at.
 func quietIfDevice(command string) []string {
-	if command == "tokenize" || command == "convert" {
+	if command == "tokenize" || command == "convert" || command == "quantize" {
 		return nil
 	}
 	return []string{"--quiet"}

@@ -122,8 +122,8 @@ func fill(b []byte, value byte) {
 	}
 }
 
-// TestConvertRefusesWhatIsNoModel: a checkpoint that could not be opened is not converted either,
-// and nothing is left where the new one would have been.
+// TestConvertRefusesWhatIsNoModel: a checkpoint that could not be opened is not converted or quantized
+// either, and nothing is left where the new one would have been.
 func TestConvertRefusesWhatIsNoModel(t *testing.T) {
 	const norm = "backbone.layers.3.norm.weight"
 	weights := func(edit func(h map[string]*tensorEntry)) func(dir string) {
@@ -146,10 +146,12 @@ func TestConvertRefusesWhatIsNoModel(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			from, parent := modelDir(t, "mamba-tiny"), t.TempDir()
 			test.spoil(from)
-			o := mmrun(t, "", "convert", "--from", from, "--to", filepath.Join(parent, "to"))
-			wantError(t, o, exitFailure, test.says)
-			if !strings.Contains(o.stderr, from) {
-				t.Errorf("%q does not name %s", o.stderr, from)
+			for _, args := range [][]string{{"convert", "--from", from, "--to"}, {"quantize", "--model", from, "--to", "q8_0", "--out"}} {
+				o := mmrun(t, "", append(args, filepath.Join(parent, "to"))...)
+				wantError(t, o, exitFailure, test.says)
+				if !strings.Contains(o.stderr, from) {
+					t.Errorf("%q does not name %s", o.stderr, from)
+				}
 			}
 			if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
 				t.Errorf("%v is left beside the target (%v)", left, err)

@@ -14,17 +14,10 @@ import (
 // convertedTensors are the checkpoint's own tensors and those of the memory, in the number type of
 // its embeddings.
 func convertedTensors(model *safetensors.Model, cfg memmamba.Config, seed uint64) ([]safetensors.Out, error) {
-	const first = "backbone.embeddings.weight"
-	embeddings, ok := model.Tensor(first)
-	if !ok {
-		return nil, fmt.Errorf("there is no tensor %q", first)
-	}
-	if want := []int{cfg.VocabSize, cfg.HiddenSize}; !slices.Equal(embeddings.Shape, want) {
-		return nil, fmt.Errorf("tensor %q: shape %v, the config asks for %v", first, embeddings.Shape, want)
-	}
-	if err := checkLayers(model, cfg); err != nil {
+	if err := checkModel(model, cfg); err != nil {
 		return nil, err
 	}
+	embeddings, _ := model.Tensor(embeddingsName)
 	var out []safetensors.Out
 	for _, name := range model.Names() {
 		t, _ := model.Tensor(name)
@@ -42,9 +35,18 @@ func convertedTensors(model *safetensors.Model, cfg memmamba.Config, seed uint64
 	return append(out, b.tensors...), nil
 }
 
-// checkLayers refuses a checkpoint without the tensors that every Mamba of its config has: what came
-// of it could not be opened.
-func checkLayers(model *safetensors.Model, cfg memmamba.Config) error {
+const embeddingsName = "backbone.embeddings.weight"
+
+// checkModel refuses a checkpoint without the tensors that every Mamba of its config has: what is made of
+// it could not be opened.
+func checkModel(model *safetensors.Model, cfg memmamba.Config) error {
+	embeddings, ok := model.Tensor(embeddingsName)
+	if !ok {
+		return fmt.Errorf("there is no tensor %q", embeddingsName)
+	}
+	if want := []int{cfg.VocabSize, cfg.HiddenSize}; !slices.Equal(embeddings.Shape, want) {
+		return fmt.Errorf("tensor %q: shape %v, the config asks for %v", embeddingsName, embeddings.Shape, want)
+	}
 	names := []string{"backbone.norm_f.weight"}
 	for n := range cfg.NumHiddenLayers {
 		for _, part := range []string{"norm.weight", "mixer.in_proj.weight", "mixer.conv1d.weight", "mixer.x_proj.weight",

@@ -70,7 +70,7 @@ func quantizeAction(c *cli.Context) error {
 		return err
 	}
 	defer model.Close()
-	if err := checkLayers(model, cfg); err != nil {
+	if err := checkModel(model, cfg); err != nil {
 		return fmt.Errorf("%s: %w", src.name, err)
 	}
 	tensors, err := q8.Tensors(model)

@@ -55,6 +55,10 @@ func TestWrongUsage(t *testing.T) {
 		{"bench -n 0 -p 0", "leave nothing to measure"},
 		{"bench -r 0", "-r"},
 		{"convert --from x", "convert needs --to"},
+		{"quantize --to q8_0", "quantize needs --out"},
+		{"quantize --to q4_0 --out x", `--to: "q4_0" is not known (q8_0 is)`},
+		{"generate x --quantize q4_0", `--quantize: "q4_0" is not known (q8_0 is)`},
+		{"inspect --quantize=", `--quantize: "" is not known`},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			wantError(t, mmrun(t, "", strings.Fields(test.args)...), exitUsage, test.says)
