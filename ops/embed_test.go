@@ -13,7 +13,7 @@ func TestEmbed(t *testing.T) {
 	sweep(t, func(t *testing.T, access graph.Access, T int) {
 		d := 24
 		if T == 65 {
-			d = 200 // two blocks, of the narrowest type
+			d = 72 // some blocks
 		}
 		for _, kind := range matrices {
 			r := newRig(t, access, T, 1, 0, 0)

@@ -11,7 +11,7 @@ import (
 func TestLinear(t *testing.T) {
 	sweep(t, func(t *testing.T, access graph.Access, T int) {
 		for _, kind := range matrices {
-			for _, shape := range [][2]int{{8, 8}, {72, 24}, {40, 136}, {200, 16}} { // K, M
+			for _, shape := range [][2]int{{8, 8}, {72, 24}, {40, 136}} { // K, M
 				testLinear(t, access, kind, T, shape[0], shape[1])
 			}
 		}
