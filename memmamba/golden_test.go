@@ -17,7 +17,15 @@ const goldenDir = "../testdata/golden"
 // tolerance is that of a correct float32 engine against float64: |got-want| ≤ tolerance (1 + |want|).
 const tolerance = 2e-4
 
-func openModel(t testing.TB, dir string, o Options) *Model {
+// testOrProperty is a test, a benchmark or a property of package rapid.
+type testOrProperty interface {
+	Helper()
+	Error(args ...any)
+	Fatal(args ...any)
+	Cleanup(func())
+}
+
+func openModel(t testOrProperty, dir string, o Options) *Model {
 	t.Helper()
 	m, err := Open(dir, o)
 	if err != nil {
@@ -31,7 +39,7 @@ func openModel(t testing.TB, dir string, o Options) *Model {
 	return m
 }
 
-func newState(t testing.TB, m *Model) *State {
+func newState(t testOrProperty, m *Model) *State {
 	t.Helper()
 	s, err := m.NewState()
 	if err != nil {
