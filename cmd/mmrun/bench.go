@@ -19,19 +19,21 @@ func benchCommand() *cli.Command {
 		Name:      "bench",
 		Category:  groupRun,
 		Usage:     "measure tokens per second, and the time of every op",
-		UsageText: "mmrun bench [--model DIR] [-p TOKENS] [-n TOKENS] [-r RUNS] [--ops] [--limits] [--json]",
-		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean and the standard deviation of the runs after one that does not count. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%.
+		UsageText: "mmrun bench [-p TOKENS] [-n TOKENS] [-r RUNS] [--context N,...] [--ops] [--limits] [FLAGS]",
+		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean and the standard deviation of the runs after one that does not count. With --context both start where a sequence has so many tokens already; the lengths take turns in every run, so that what else the machine does meets all of them alike, and for each the memory of the process and of the device is shown, too. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, from a fresh state, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%.
 
 Examples:
 mmrun bench
 mmrun bench --model ~/models/mamba-130m -p 2048 -n 64 -r 3
 mmrun bench --ops -n 0
+mmrun bench --context 1000,10000,100000
 mmrun bench --limits -p 512 -n 32 -r 3
 mmrun bench --json | jq '.results[] | {test, mean_tokens_per_s}'`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.IntFlag{Name: "n-prompt", Aliases: []string{"p"}, Category: "Measurement", Value: 512, Usage: "read a prompt of `N` tokens; 0 leaves it out"},
 			&cli.IntFlag{Name: "n-gen", Aliases: []string{"n"}, Category: "Measurement", Value: 128, Usage: "generate `N` tokens; 0 leaves it out"},
 			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Category: "Measurement", Value: 5, Usage: "measure `N` times"},
+			&cli.StringFlag{Name: "context", Category: "Measurement", Value: "0", Usage: "start after `N,N,...` tokens that the sequence has already"},
 			&cli.BoolFlag{Name: "ops", Category: "Measurement", Usage: "also measure every op on the device"},
 			&cli.BoolFlag{Name: "limits", Category: "Measurement", Usage: "also measure the device's limits and how close every op comes to them"},
 			jsonFlag("print one JSON object instead of tables"),
@@ -47,6 +49,10 @@ func benchAction(c *cli.Context) (err error) {
 	}
 	if c.Int("n-prompt")+c.Int("n-gen") == 0 {
 		return usagef("-p 0 and -n 0 leave nothing to measure")
+	}
+	points, err := contextFlag(c.String("context"))
+	if err != nil {
+		return err
 	}
 	src, err := sourceOf(c)
 	if err != nil {
@@ -64,7 +70,7 @@ func benchAction(c *cli.Context) (err error) {
 	defer state.Close()
 	sig := signalsOf(c)
 	sig.graceful()
-	b := &benchmark{engine: e, state: state, runs: c.Int("repetitions")}
+	b := &benchmark{engine: e, state: state, runs: c.Int("repetitions"), points: points}
 	if c.Bool("limits") {
 		b.limits = &memmamba.Limits{}
 	}
@@ -79,14 +85,16 @@ type benchmark struct {
 	*engine
 	state    *memmamba.State
 	runs     int
+	points   []*contextPoint  // in order, one at least
 	limits   *memmamba.Limits // when they were asked for
 	results  []*benchResult
 	profiles []*opProfile
 }
 
-// benchResult is the speed of one test, in tokens per second of each run.
+// benchResult is the speed of one test from one place on, in tokens per second of each run.
 type benchResult struct {
 	Test      string    `json:"test"`
+	Context   int       `json:"context"`
 	Tokens    int       `json:"tokens"`
 	Mean      float64   `json:"mean_tokens_per_s"`
 	Deviation float64   `json:"deviation_tokens_per_s"`
@@ -107,6 +115,9 @@ func (b *benchmark) run(ctx context.Context, promptTokens, genTokens int, ops bo
 			}
 		}
 		return nil
+	}
+	if err := b.walk(ctx); err != nil {
+		return err
 	}
 	if err := b.measure("prompt", promptTokens, whole); err != nil {
 		return err
@@ -136,29 +147,36 @@ func (b *benchmark) randomTokens(n int) []int32 {
 	return ids
 }
 
-// measure runs a test once to warm up and then as often as asked.
+// measure runs a test from every place once to warm up and then as often as asked.
 func (b *benchmark) measure(test string, tokens int, run func() error) error {
 	if tokens == 0 {
 		return nil
 	}
-	result := &benchResult{Test: test, Tokens: tokens}
+	results := make([]*benchResult, len(b.points))
+	for i, p := range b.points {
+		results[i] = &benchResult{Test: test, Context: p.Context, Tokens: tokens}
+	}
 	progress := b.console.progress(test, runWords)
 	defer b.console.clear()
 	for i := range b.runs + 1 {
-		if err := b.state.Reset(); err != nil {
-			return err
-		}
-		start := time.Now()
-		if err := run(); err != nil {
-			return err
-		}
-		if i > 0 { // the first run compiles and warms caches
-			result.Samples = append(result.Samples, perSecond(tokens, time.Since(start)))
+		for j, p := range b.points {
+			if err := b.state.UnmarshalBinary(p.saved); err != nil {
+				return err
+			}
+			start := time.Now()
+			if err := run(); err != nil {
+				return err
+			}
+			if i > 0 { // the first run compiles and warms caches
+				results[j].Samples = append(results[j].Samples, perSecond(tokens, time.Since(start)))
+			}
 		}
 		progress(int64(i+1), int64(b.runs+1))
 	}
-	result.Mean, result.Deviation = meanDeviation(result.Samples)
-	b.results = append(b.results, result)
+	for _, r := range results {
+		r.Mean, r.Deviation = meanDeviation(r.Samples)
+	}
+	b.results = append(b.results, results...)
 	return nil
 }
 
@@ -188,22 +206,24 @@ type benchReport struct {
 	Memory  memoryReport   `json:"memory"`
 	Limits  *limitReport   `json:"limits,omitempty"`
 	Results []*benchResult `json:"results"`
-	Ops     []*opProfile   `json:"ops,omitempty"`
+
+	Contexts []*contextPoint `json:"contexts"`
+	Ops      []*opProfile    `json:"ops,omitempty"`
 }
 
 func (b *benchmark) report(c *cli.Context) error {
 	info := b.Device()
 	if c.Bool("json") {
 		return printJSON(c, benchReport{b.source.name, b.Quantization(), info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
-			b.memoryReport(), b.limitReport(), b.results, b.profiles})
+			b.memoryReport(), b.limitReport(), b.results, b.points, b.profiles})
 	}
 	text := b.describe() +
 		fmt.Sprintf("memory  %s\n\n", formatBytes(b.Memory().Allocated))
-	t := newTable("test", ">tokens", ">tokens/s", ">±")
+	t := newTable("test", ">context", ">tokens", ">tokens/s", ">±")
 	for _, r := range b.results {
-		t.add(r.Test, fmt.Sprint(r.Tokens), fmt.Sprintf("%.2f", r.Mean), fmt.Sprintf("%.2f", r.Deviation))
+		t.add(r.Test, fmt.Sprint(r.Context), fmt.Sprint(r.Tokens), fmt.Sprintf("%.2f", r.Mean), fmt.Sprintf("%.2f", r.Deviation))
 	}
-	text += t.String() + b.limitText()
+	text += b.contextText() + t.String() + b.limitText()
 	for _, p := range b.profiles {
 		text += "\n" + p.table()
 	}

@@ -46,6 +46,16 @@ func (p *opProfile) compare(limits memmamba.Limits) {
 	}
 }
 
+// first are the results of tests from the first place on.
+func (b *benchmark) first() (results []*benchResult) {
+	for _, r := range b.results {
+		if r.Context == b.points[0].Context {
+			results = append(results, r)
+		}
+	}
+	return results
+}
+
 // limitReport compares everything with the limits; nil when they were not asked for.
 func (b *benchmark) limitReport() *limitReport {
 	if b.limits == nil {
@@ -56,7 +66,7 @@ func (b *benchmark) limitReport() *limitReport {
 	}
 	report := &limitReport{GBs: b.limits.Read / 1e9, GFLOPs: b.limits.FMA / 1e9, Tests: map[string]ofLimit{}}
 	for _, p := range b.profiles {
-		for _, r := range b.results {
+		for _, r := range b.first() {
 			if r.Test == p.Test && p.Least > 0 {
 				limit := float64(p.Tokens) / p.Least
 				report.Tests[p.Test] = ofLimit{Limit: limit, Share: r.Mean / limit}
@@ -73,7 +83,7 @@ func (b *benchmark) limitText() string {
 		return ""
 	}
 	text := fmt.Sprintf("\nlimits of the device: reads %.2f GB/s, computes %.2f GFLOP/s\n", report.GBs, report.GFLOPs)
-	for _, r := range b.results {
+	for _, r := range b.first() {
 		if t, ok := report.Tests[r.Test]; ok {
 			text += fmt.Sprintf("%s: %.2f tokens/s with every op at its limit; measured %.1f%% of that\n", r.Test, t.Limit, 100*t.Share)
 		}

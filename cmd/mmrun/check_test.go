@@ -174,7 +174,7 @@ func TestBench(t *testing.T) {
 		}
 	}
 	table := succeed(t, "bench", "-p", "5", "-n", "0", "-r", "1", "-q")
-	if !strings.Contains(table, "\nprompt       5  ") || strings.Contains(table, "generate") {
+	if !strings.Contains(table, "\nprompt        0       5  ") || strings.Contains(table, "generate") {
 		t.Errorf("table:\n%s", table)
 	}
 }
