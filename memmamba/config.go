@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
+	"strings"
 
 	"github.com/mmrun/mmrun/internal/q8"
 )
@@ -46,12 +48,16 @@ const (
 	maxVocabulary = 1 << 24
 )
 
-// rank is a time-step rank: a number, or "auto" (0) for ceil(d / 16).
+// absent stands for a key that is not in the file where its default follows from others or may be out of
+// its own bounds.
+const absent = math.MinInt
+
+// rank is a time-step rank: a number, or "auto" (absent) for ceil(d / 16).
 type rank int
 
 func (r *rank) UnmarshalJSON(data []byte) error {
 	if string(data) == `"auto"` {
-		*r = 0
+		*r = absent
 		return nil
 	}
 	return json.Unmarshal(data, (*int)(r))
@@ -79,7 +85,8 @@ func (t *tokens) UnmarshalJSON(data []byte) error {
 // ParseConfig reads a config.json; name is its file in errors, which also name the field.
 func ParseConfig(name string, data []byte) (Config, error) {
 	c := Config{
-		VocabSize: 50280, HiddenSize: 768, NumHiddenLayers: 32, StateSize: 16, ConvKernel: 4, Expand: 2,
+		VocabSize: 50280, HiddenSize: 768, IntermediateSize: absent, NumHiddenLayers: 32, StateSize: 16, ConvKernel: 4,
+		Expand: 2, TimeStepRank: absent,
 		LayerNormEpsilon: 1e-5, MixerRMSEps: 1e-6, UseConvBias: true, TieWordEmbeddings: true,
 		HiddenAct: "silu", BOS: tokens{0}, EOS: tokens{0},
 	}
@@ -92,11 +99,15 @@ func ParseConfig(name string, data []byte) (Config, error) {
 			return Config{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if c.TimeStepRank == 0 {
+	if c.TimeStepRank == absent {
 		c.TimeStepRank = rank((c.HiddenSize + 15) / 16)
 	}
-	if c.IntermediateSize == 0 {
-		c.IntermediateSize = int(c.Expand * float64(c.HiddenSize))
+	if c.IntermediateSize == absent {
+		inner := c.Expand * float64(c.HiddenSize)
+		if !(inner >= 1 && inner <= maxWidth) {
+			return Config{}, fmt.Errorf("%s: expand %g of hidden_size %d is not within 1 to %d", name, c.Expand, c.HiddenSize, maxWidth)
+		}
+		c.IntermediateSize = int(inner)
 	}
 	if err := c.validate(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", name, err)
@@ -112,12 +123,40 @@ func decode(data []byte, into any) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &kind) && strings.HasPrefix(kind.Value, "number "):
+		return fmt.Errorf("%s: %s is not %s of %d bits", kind.Field, strings.TrimPrefix(kind.Value, "number "), wordsFor(kind.Type), kind.Type.Bits())
 	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Errorf("%s: a %s cannot be a %s", kind.Field, kind.Value, kind.Type)
+		return fmt.Errorf("%s: %s where %s is expected", kind.Field, articled(kind.Value), wordsFor(kind.Type))
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s where an object is expected", articled(kind.Value))
 	case errors.As(err, &syntax):
 		return fmt.Errorf("broken JSON at byte %d: %v", syntax.Offset, err)
 	}
 	return fmt.Errorf("broken JSON: %v", err)
+}
+
+// articled names a kind of value as encoding/json does, such as "number 1.5", in a sentence.
+func articled(value string) string {
+	switch {
+	case value == "bool":
+		return "true or false"
+	case strings.HasPrefix(value, "array"), strings.HasPrefix(value, "object"):
+		return "an " + value
+	}
+	return "a " + value
+}
+
+// wordsFor is what a field of that type holds.
+func wordsFor(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int32, reflect.Slice:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	}
+	return "a " + t.Kind().String()
 }
 
 const memmambaType, falconType = "memmamba", "falcon_mamba"

@@ -2,7 +2,6 @@ package memmamba
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -26,9 +25,6 @@ const (
 	maxPool    = 256
 	maxWindow  = 1024
 )
-
-// absent stands for a key that is not in the file where its default may be out of its own bounds.
-const absent = math.MinInt
 
 func defaultMemory() *MemoryConfig {
 	return &MemoryConfig{
