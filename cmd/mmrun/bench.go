@@ -20,7 +20,7 @@ func benchCommand() *cli.Command {
 		Category:  groupRun,
 		Usage:     "measure tokens per second, and the time of every op",
 		UsageText: "mmrun bench [-p TOKENS] [-n TOKENS] [-r RUNS] [--context N,...] [--ops] [--limits] [FLAGS]",
-		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean and the standard deviation of the runs after one that does not count. With --context both start where a sequence has so many tokens already; the lengths take turns in every run, so that what else the machine does meets all of them alike, and for each the memory of the process and of the device is shown, too. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, from a fresh state, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%.
+		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean, the standard deviation and the best of the runs after one that does not count; what else the machine does can only make a run slower. With --context both start where a sequence has so many tokens already; the lengths take turns in every run, so that what else the machine does meets all of them alike, and for each the memory of the process and of the device is shown, too. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, from a fresh state, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%.
 
 Examples:
 mmrun bench
@@ -98,6 +98,7 @@ type benchResult struct {
 	Tokens    int       `json:"tokens"`
 	Mean      float64   `json:"mean_tokens_per_s"`
 	Deviation float64   `json:"deviation_tokens_per_s"`
+	Best      float64   `json:"best_tokens_per_s"`
 	Samples   []float64 `json:"samples_tokens_per_s"`
 }
 
@@ -175,6 +176,7 @@ func (b *benchmark) measure(test string, tokens int, run func() error) error {
 	}
 	for _, r := range results {
 		r.Mean, r.Deviation = meanDeviation(r.Samples)
+		r.Best = slices.Max(r.Samples)
 	}
 	b.results = append(b.results, results...)
 	return nil
@@ -219,9 +221,9 @@ func (b *benchmark) report(c *cli.Context) error {
 	}
 	text := b.describe() +
 		fmt.Sprintf("memory  %s\n\n", formatBytes(b.Memory().Allocated))
-	t := newTable("test", ">context", ">tokens", ">tokens/s", ">±")
+	t := newTable("test", ">context", ">tokens", ">tokens/s", ">±", ">best")
 	for _, r := range b.results {
-		t.add(r.Test, fmt.Sprint(r.Context), fmt.Sprint(r.Tokens), fmt.Sprintf("%.2f", r.Mean), fmt.Sprintf("%.2f", r.Deviation))
+		t.add(r.Test, fmt.Sprint(r.Context), fmt.Sprint(r.Tokens), fmt.Sprintf("%.2f", r.Mean), fmt.Sprintf("%.2f", r.Deviation), fmt.Sprintf("%.2f", r.Best))
 	}
 	text += b.contextText() + t.String() + b.limitText()
 	for _, p := range b.profiles {

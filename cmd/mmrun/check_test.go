@@ -162,7 +162,7 @@ func TestBench(t *testing.T) {
 		t.Fatalf("%d results, %d profiles, want 2 of each", len(r.Results), len(r.Ops))
 	}
 	for i, result := range r.Results {
-		if len(result.Samples) != 2 || result.Mean <= 0 || result.Deviation < 0 {
+		if len(result.Samples) != 2 || result.Mean <= 0 || result.Best < result.Mean || result.Deviation < 0 {
 			t.Errorf("%+v", result)
 		}
 		share := 0.0
