@@ -48,7 +48,7 @@ func TestBadInput(t *testing.T) {
 		{"convert onto something", []string{"convert", "--from", mamba, "--to", empty}, empty + ": already exists"},
 		{"quantize onto something", []string{"quantize", "--to", "q8_0", "--out", empty}, empty + ": already exists"},
 		{"quantize no model", []string{"quantize", "--model", empty, "--to", "q8_0", "--out", nothing}, configName + ": no such file"},
-		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, "cannot be converted"},
+		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, `"memmamba" cannot be converted: it has a memory`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wantError(t, mmrun(t, "", append(test.args, quietIfDevice(test.args[0])...)...), exitFailure, test.says)

@@ -30,7 +30,7 @@ func convertCommand() *cli.Command {
 		Category:  groupMemory,
 		Usage:     "give a Mamba checkpoint a memory, ready for fine-tuning",
 		UsageText: "mmrun convert --from DIR --to DIR [FLAGS]",
-		Description: `Writes a MemMamba checkpoint with the weights of a Mamba one. Its attention outputs (o_proj) are zero, so that the logits are exactly those of the Mamba it came from until training changes them; the other memory weights are random, N(0, 1/fan_in), biases and gates zero, in the checkpoint's number type. The tokenizer and the other small files are copied. --to must not exist.
+		Description: `Writes a MemMamba checkpoint with the weights of a Mamba one. Its attention outputs (o_proj) are zero, so that the logits are exactly those of the Mamba it came from until training changes them; the other memory weights are random, N(0, 1/fan_in), biases and gates zero, in the checkpoint's number type. The tokenizer and the other small files are copied. FalconMamba checkpoints are refused: they normalize dt, B and C, which MemMamba does not, so their logits would change. --to must not exist.
 
 Examples:
 mmrun convert --from mamba-130m --to memmamba-130m
@@ -58,6 +58,12 @@ var memoryKeys = map[string]string{
 	"period": "cross_layer_period", "pool-size": "memory_pool_size", "summary-dim": "memory_summary_dim",
 	"window": "memory_window", "note-threshold": "memory_note_threshold", "state-threshold": "memory_state_threshold",
 	"replacement": "memory_replacement", "pooling": "cross_layer_pooling", "fusion": "memory_fusion",
+}
+
+// unconvertible says why a checkpoint of another kind than mamba cannot be given a memory.
+var unconvertible = map[string]string{
+	"memmamba":     "it has a memory",
+	"falcon_mamba": "it normalizes dt, B and C, which MemMamba does not",
 }
 
 func convertAction(c *cli.Context) error {
@@ -113,7 +119,7 @@ func convertedConfig(c *cli.Context, src source) ([]byte, memmamba.Config, error
 		return nil, cfg, err
 	}
 	if cfg.ModelType != "mamba" {
-		return nil, cfg, fmt.Errorf("%s: model_type %q cannot be converted (mamba can)", name, cfg.ModelType)
+		return nil, cfg, fmt.Errorf("%s: model_type %q cannot be converted: %s (mamba can)", name, cfg.ModelType, unconvertible[cfg.ModelType])
 	}
 	if cfg.Quantization != nil {
 		return nil, cfg, fmt.Errorf("%s: a quantized model cannot be converted; convert the one it came from", name)

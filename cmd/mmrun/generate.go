@@ -114,6 +114,9 @@ func generateAction(c *cli.Context) (err error) {
 	if err = cmp.Or(<-encoded, err); err != nil {
 		return err
 	}
+	if err := src.checkFit(g.prompt, g.Config().VocabSize); err != nil {
+		return err
+	}
 	g.options.Sample.Vocab = g.tok.VocabSize() // rows beyond it are padding
 	state, err := g.loadState(c.String("state-load"))
 	if err != nil {

@@ -102,7 +102,7 @@ func readForNotes(c *cli.Context, in input) (source, *tokenizer.Tokenizer, []int
 	if len(ids) == 0 {
 		return fail(fmt.Errorf("%s: the text is empty", in.name))
 	}
-	return src, tok, ids, nil
+	return src, tok, ids, src.checkFit(ids, cfg.VocabSize)
 }
 
 // notesReport is what the layers wrote down, as --json prints it.

@@ -79,10 +79,14 @@ func readFile(c *cli.Context, path string) (input, error) {
 // fileError names the file first and the reason last, without the system call.
 func fileError(path string, err error) error {
 	var p *os.PathError
-	if errors.As(err, &p) {
-		return fmt.Errorf("%s: %w", path, p.Err)
+	if !errors.As(err, &p) {
+		return err
 	}
-	return err
+	reason := p.Err
+	if call := (*os.SyscallError)(nil); errors.As(reason, &call) {
+		reason = call.Err
+	}
+	return fmt.Errorf("%s: %w", path, reason)
 }
 
 // parseIDs reads token ids out of a JSON array, or separated by commas or white space. The ids
@@ -113,6 +117,17 @@ func (in input) parseIDs(vocab int) ([]int32, error) {
 		ids[i] = int32(id)
 	}
 	return ids, nil
+}
+
+// checkFit refuses tokens of a text that the model has not: its tokenizer.json is that of another model.
+func (s source) checkFit(ids []int32, vocab int) error {
+	for _, id := range ids {
+		if int(id) >= vocab {
+			return fmt.Errorf("%s: token id %d of the text is outside the model's vocabulary of %d (vocab_size in %s)",
+				s.path(tokenizerName), id, vocab, configName)
+		}
+	}
+	return nil
 }
 
 // checkIDs refuses ids that came out of a file and are not in [0, vocab).

@@ -17,7 +17,7 @@ func tokenizeCommand() *cli.Command {
 		Category:  groupRun,
 		Usage:     "turn text into token ids, or ids into text",
 		UsageText: "mmrun tokenize [--prompt TEXT | --prompt-file FILE | -] [--decode] [FLAGS]",
-		Description: `Prints the ids as one JSON array. Without a text it reads standard input. With --decode it takes ids, as a JSON array or separated by commas or white space, and writes their text, byte for byte and with no line end of its own. No device is needed.
+		Description: `Prints the ids as one JSON array. Without a text it reads standard input. With --decode it takes ids, as a JSON array or separated by commas or white space, and writes their text with no line end of its own and U+FFFD for bytes that are no UTF-8. No device is needed.
 
 Examples:
 mmrun tokenize --prompt "Hello, world"

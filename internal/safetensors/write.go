@@ -139,6 +139,10 @@ func replaceFile(path string, write func(w io.Writer) error) (err error) {
 		if err != nil {
 			f.Close()
 			os.Remove(temp)
+			var p *os.PathError
+			if errors.As(err, &p) && p.Path == temp { // a name that nobody knows
+				err = p.Err
+			}
 			err = fmt.Errorf("%s: %w", path, err)
 		}
 	}()
