@@ -53,10 +53,10 @@ func (r *notesReport) writePage(path string) error {
 		return notesTemplate.Execute(w, map[string]any{
 			"Model": r.Model, "CSS": template.CSS(notesCSS), "JS": template.JS(notesJS), "Data": data,
 			"Facts": []string{
-				fmt.Sprintf("%d tokens", r.Tokens),
-				fmt.Sprintf("%d layers", len(r.Layers)),
-				fmt.Sprintf("%d windows of %d", r.Windows, r.Window),
-				fmt.Sprintf("%d notes written, %d kept", written, kept),
+				counted(r.Tokens, "token"),
+				counted(len(r.Layers), "layer"),
+				fmt.Sprintf("%s of %d", counted(r.Windows, "window"), r.Window),
+				fmt.Sprintf("%s written, %d kept", counted(written, "note"), kept),
 				fmt.Sprintf("pools of %d, %s", s.PoolSize, s.Replacement),
 				fmt.Sprintf("a note above %g, a read above %g", s.NoteThreshold, s.StateThreshold),
 			},

@@ -145,6 +145,9 @@ func TestNotesPage(t *testing.T) {
 
 func TestNotesText(t *testing.T) {
 	out := succeed(t, "notes", "--model", modelDir(t, "memmamba-fifo"), "--prompt", novel)
+	if got := (&notesReport{Model: "m", Tokens: 1, Windows: 1, Window: 16, settings: memmamba.MemoryConfig{PoolSize: 50, Replacement: "fifo"}}).text(); got != "m read 1 token in 1 window of 16; a pool holds 50 notes (fifo)\n" {
+		t.Errorf("a short text: %q", got)
+	}
 	for _, want := range []string{" in 8 windows of 16; a pool holds 50 notes (fifo)", "\nlayer 7: ", "position  importance  token"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the text does not say %q:\n%s", want, out)

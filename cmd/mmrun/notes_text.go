@@ -10,10 +10,10 @@ import (
 func (r *notesReport) text() string {
 	var b strings.Builder
 	s := r.settings
-	fmt.Fprintf(&b, "%s read %d tokens in %d windows of %d; a pool holds %d notes (%s)\n", r.Model, r.Tokens, r.Windows, r.Window, s.PoolSize, s.Replacement)
+	fmt.Fprintf(&b, "%s read %s in %s of %d; a pool holds %s (%s)\n", r.Model, counted(r.Tokens, "token"), counted(r.Windows, "window"), r.Window, counted(s.PoolSize, "note"), s.Replacement)
 	for n, layer := range r.Layers {
 		kept := layer.kept()
-		fmt.Fprintf(&b, "\nlayer %d: %d notes, %d written; ", n, len(kept), layer.Written)
+		fmt.Fprintf(&b, "\nlayer %d: %s, %d written; ", n, counted(len(kept), "note"), layer.Written)
 		if len(layer.Reads) == 0 {
 			b.WriteString("read in no window\n")
 		} else {

@@ -166,6 +166,14 @@ func formatBytes(n int64) string {
 	}
 }
 
+// counted is how many there are of something, in words that fit.
+func counted(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", one, "s")
+}
+
 // formatCount is a number with a decimal unit, as parameter counts are given.
 func formatCount(n int64) string {
 	switch {

@@ -77,7 +77,7 @@
     const notes = shownNotes.slice();
     if (view.order === "importance") notes.sort((a, b) => b[1] - a[1] || a[0] - b[0]);
     const kept = notes.filter((n) => n[2] < 0).length;
-    byId("notes-title").textContent = (view.layer < 0 ? "All layers" : `Layer ${view.layer}`) + `: ${kept} kept` + (view.kept ? "" : `, ${notes.length - kept} gone`);
+    byId("notes-title").textContent = (view.layer < 0 ? "Each token's strongest note" : `Layer ${view.layer}`) + `: ${kept} kept` + (view.kept ? "" : `, ${notes.length - kept} gone`);
     byId("notes").innerHTML = notes.slice(0, view.shown).map(([i, importance, left, l]) => {
       const details = [`token ${i}`, `window ${Math.floor(i / W)}`];
       if (view.layer < 0) details.push(`layer ${l}`);
@@ -98,7 +98,8 @@
     const room = canvas.parentElement.clientWidth - 20 - map.left;
     map.cell = Math.max(3, Math.min(26, room / windows));
     map.row = layers.length > 12 ? 12 : 18;
-    const width = Math.ceil(map.left + map.cell * windows), height = map.top + map.row * layers.length + map.bottom;
+    const width = Math.ceil(map.left + Math.max(60, map.cell * windows)), // 60 for "window 0"
+      height = map.top + map.row * layers.length + map.bottom;
     const scale = Math.min(window.devicePixelRatio || 1, 16000 / width);
     canvas.width = width * scale; canvas.height = height * scale;
     canvas.style.width = width + "px"; canvas.style.height = height + "px";
