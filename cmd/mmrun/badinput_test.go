@@ -44,7 +44,7 @@ func TestBadInput(t *testing.T) {
 		{"golden of text", []string{"verify", "--model", mamba, "--golden", text}, text},
 		{"golden without tokens", []string{"verify", "--model", mamba, "--golden", filepath.Join(mamba, "model.safetensors")}, `no tensor "tokens"`},
 		{"golden of another model", []string{"verify", "--model", goldenDir("memmamba-token"), "--golden", goldenFile("mamba-tiny")}, "tokens"},
-		{"golden with a memory", []string{"verify", "--model", mamba, "--golden", goldenFile("memmamba-fifo")}, "which a model of model_type \"mamba\" has not"},
+		{"golden with a memory", []string{"verify", "--model", mamba, "--golden", goldenFile("memmamba-fifo")}, "importance.0: the model has 0 layers with a memory"},
 		{"convert onto something", []string{"convert", "--from", mamba, "--to", empty}, empty + ": already exists"},
 		{"quantize onto something", []string{"quantize", "--to", "q8_0", "--out", empty}, empty + ": already exists"},
 		{"quantize no model", []string{"quantize", "--model", empty, "--to", "q8_0", "--out", nothing}, configName + ": no such file"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -100,6 +101,21 @@ func TestVerifyFinds(t *testing.T) {
 		if spoilt && (c.Out != 1 || c.First == nil || !strings.HasPrefix(*c.First, change.where)) {
 			t.Errorf("%+v, want 1 out at %q", c, change.where)
 		}
+	}
+}
+
+// TestGoldenOfOtherLayers: what would go uncompared is refused.
+func TestGoldenOfOtherLayers(t *testing.T) {
+	for from, to := range map[string]string{"pool.0": "pool.4", "importance.3": "importance.03", "pool.1": "pool.x", "pool_count": "pool"} {
+		path := file(t, "golden", "")
+		data, err := os.ReadFile(goldenFile("memmamba-token")) // of 4 layers
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, data)
+		editHeader(t, path, func(h map[string]*tensorEntry) { h[to] = h[from]; delete(h, from) })
+		o := mmrun(t, "", "verify", "-q", "--model", goldenDir("memmamba-token"), "--golden", path)
+		wantError(t, o, exitFailure, path+": "+to+": the model has 4 layers with a memory")
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mmrun/mmrun/internal/safetensors"
@@ -44,7 +45,29 @@ func openGolden(path string, vocab int) (_ *golden, err error) {
 	return g, err
 }
 
-// has tells whether the file has any tensor that describes a memory.
+// checkMemory refuses what describes a memory that a model of so many layers with a memory has not; it
+// would go uncompared.
+func (g *golden) checkMemory(layers int) error {
+	for _, name := range g.Names() {
+		kind, layer, _ := strings.Cut(name, ".")
+		switch {
+		case name == "pool_count" || name == "reads":
+			if layers > 0 {
+				continue
+			}
+		case kind == "pool" || kind == "importance":
+			if n, err := strconv.Atoi(layer); err == nil && n >= 0 && n < layers && strconv.Itoa(n) == layer {
+				continue
+			}
+		default:
+			continue
+		}
+		return fmt.Errorf("%s: %s: the model has %s with a memory", g.name, name, counted(layers, "layer"))
+	}
+	return nil
+}
+
+// has tells whether the file has a tensor.
 func (g *golden) has(name string) bool {
 	_, ok := g.Tensor(name)
 	return ok
