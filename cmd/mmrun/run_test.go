@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -111,20 +112,39 @@ func TestGenerateOnNoTerminal(t *testing.T) {
 	}
 }
 
-// TestStateGoesOn interrupts a text at every kind of place and continues it in another process.
+// TestStateGoesOn interrupts a text at every kind of place and continues it in another process. The state in
+// the end, last logits and pools among it, is that of the text as a whole to the byte.
 func TestStateGoesOn(t *testing.T) {
-	dir := modelDir(t, "memmamba-fifo") // windows of 16 tokens
-	prompt := strings.Repeat("the quick brown fox ", 2)
-	options := []string{"--model", dir, "--seed", "3", "--repeat-penalty", "1.1"}
-	whole := generate(t, append(options, prompt, "-n", "30")...)
-	for _, n := range []int{0, 1, 7, 8, 9} {
-		state := filepath.Join(t.TempDir(), "state")
-		first := generate(t, append(options, prompt, "-n", itoa(n), "--state-save", state)...)
-		second := generate(t, append(options, "-n", itoa(30-n), "--state-load", state)...)
-		if got := append(first.Tokens, second.Tokens...); itoas(got) != itoas(whole.Tokens) {
-			t.Errorf("interrupted after %d tokens: got %v, want %v", n, got, whole.Tokens)
+	prompt := strings.Repeat("1 + 20 = 21, 3 - 9: ", 2) // bytes below the smallest vocabulary of 64
+	for model, places := range map[string][]int{
+		"memmamba-fifo":     {0, 7, 8, 9}, // windows of 16 tokens: the prompt ends in the middle of one
+		"memmamba-priority": {9},
+		"memmamba-token":    {5}, // of one token
+		"mamba-tiny":        {3},
+	} {
+		saved := filepath.Join(t.TempDir(), "saved")
+		options := []string{"--model", modelDir(t, model), "--seed", "3", "--repeat-penalty", "1.1", "--state-save", saved}
+		run := func(n int, more ...string) ([]int32, []byte) {
+			report := generate(t, append(append(options, "-n", itoa(n)), more...)...)
+			state, err := os.ReadFile(saved)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return report.Tokens, state
+		}
+		want, end := run(30, prompt)
+		for _, n := range places {
+			first, between := run(n, prompt)
+			second, last := run(30-n, "--state-load", file(t, "between", string(between)))
+			if got := append(first, second...); itoas(got) != itoas(want) {
+				t.Errorf("%s interrupted after %d tokens: got %v, want %v", model, n, got, want)
+			}
+			if !bytes.Equal(last, end) {
+				t.Errorf("%s interrupted after %d tokens: the state in the end differs", model, n)
+			}
 		}
 	}
+	options := []string{"--model", modelDir(t, "memmamba-fifo")}
 	state := filepath.Join(t.TempDir(), "state")
 	generate(t, append(options, prompt, "-n", "0", "--state-save", state)...)
 	wantError(t, mmrun(t, "", "generate", "-q", "--state-load", state), exitFailure, state+": saved state: of another model")
