@@ -10,10 +10,16 @@ import (
 	"github.com/mmrun/mmrun/ops"
 )
 
+// SampleOptions say how the next token is chosen; the zero value takes the most likely one. Temperature
+// divides the logits; TopK, TopP and MinP keep the most likely tokens, 0 all of them; RepeatPenalty
+// makes the last RepeatLast tokens (64 when 0) less likely; Seed makes choices repeatable; ids from Vocab
+// on, unless it is 0, are padding and never chosen.
+type SampleOptions = sample.Options
+
 // GenerateOptions say how a text is continued.
 type GenerateOptions struct {
 	MaxTokens int                   // at the most; 0 is none
-	Sample    sample.Options        // how the next token is chosen
+	Sample    SampleOptions         // how the next token is chosen
 	Stop      []int32               // tokens that end the text; the config's EOS when nil
 	Progress  func(done, total int) // called while the prompt is read, in tokens; may be nil
 }

@@ -1,6 +1,14 @@
 // Package memmamba runs MemMamba (arXiv 2510.03279) and Mamba (arXiv 2312.00752) models on a Vulkan
 // device. A model is built once into programs: one for a single token, one for a chunk of a prompt.
 // A State is everything a sequence carries, of constant size however long it gets.
+//
+// Tokens are ids below the vocabulary's size; logits are [vocab] numbers, of which the highest is that of
+// the most likely next token; sizes are in bytes.
+//
+// A Model and its states serve one call at a time; several models may be used at once. Errors of a file
+// name it and the field. Errors of the device can be told apart with errors.Is: vk.ErrNoLoader,
+// vk.ErrNoDevice, vk.ErrOutOfMemory (a *vk.OutOfMemoryError says how much was asked for) and vk.ErrDeviceLost,
+// after which only Close is of use.
 package memmamba
 
 import (
