@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -114,7 +115,7 @@ func inspect(name string, cfg memmamba.Config, model *safetensors.Model) *inspec
 	if q := cfg.Quantization; q != nil {
 		in.Quantization = q.Method
 	}
-	for _, name := range model.Names() {
+	for _, name := range slices.SortedFunc(slices.Values(model.Names()), byLayer) {
 		t, _ := model.Tensor(name)
 		in.Tensors = append(in.Tensors, tensorReport{name, t.DType.String(), t.Shape})
 		if cfg.Quantization == nil || !q8.IsScale(name) {
@@ -124,6 +125,18 @@ func inspect(name string, cfg memmamba.Config, model *safetensors.Model) *inspec
 		in.tensorsOfType[t.DType.String()]++
 	}
 	return in
+}
+
+// byLayer compares names with numbers between points as numbers: layer 2 comes before layer 10.
+func byLayer(a, b string) int {
+	return slices.CompareFunc(strings.Split(a, "."), strings.Split(b, "."), func(a, b string) int {
+		m, errA := strconv.Atoi(a)
+		n, errB := strconv.Atoi(b)
+		if errA == nil && errB == nil {
+			return cmp.Compare(m, n)
+		}
+		return cmp.Compare(a, b)
+	})
 }
 
 func stateSizesOf(cfg memmamba.Config) stateSizes {

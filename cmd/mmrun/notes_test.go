@@ -164,6 +164,15 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+func TestTensorsByLayer(t *testing.T) {
+	want := []string{"head", "layers.2.A", "layers.2.B", "layers.10.A", "norm"}
+	got := slices.Clone(want)
+	slices.Sort(got)
+	if slices.SortFunc(got, byLayer); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestInspect(t *testing.T) {
 	var in inspection
 	if err := json.Unmarshal([]byte(succeed(t, "inspect", "--json", "--model", goldenDir("memmamba-token"))), &in); err != nil {
