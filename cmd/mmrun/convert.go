@@ -38,7 +38,7 @@ mmrun convert --from mamba-130m --to token-by-token --window 1 --period 6 --repl
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Category: "Model", Usage: "`DIR` of a Mamba checkpoint"},
 			&cli.StringFlag{Name: "to", Category: "Model", Usage: "`DIR` to create"},
-			&cli.IntFlag{Name: "period", Category: category, Value: 4, Usage: "cross-layer attention every `P` layers"},
+			&cli.IntFlag{Name: "period", Category: category, Value: 4, DefaultText: "4, or as many as there are", Usage: "cross-layer attention every `P` layers"},
 			&cli.IntFlag{Name: "pool-size", Category: category, Value: 50, Usage: "at most `N` notes in a layer's pool"},
 			&cli.IntFlag{Name: "summary-dim", Category: category, Value: 64, Usage: "`S` numbers in a note"},
 			&cli.IntFlag{Name: "window", Category: category, Value: 64, Usage: "`W` tokens between commits to the pool"},
@@ -132,6 +132,9 @@ func convertedConfig(c *cli.Context, src source) ([]byte, memmamba.Config, error
 	keys["architectures"] = []string{"MemMambaForCausalLM"}
 	for flag, key := range memoryKeys {
 		keys[key] = c.Value(flag)
+	}
+	if !c.IsSet("period") { // so that a model of fewer layers has cross-layer attention, too
+		keys[memoryKeys["period"]] = min(c.Int("period"), cfg.NumHiddenLayers)
 	}
 	data, err = json.MarshalIndent(keys, "", "  ")
 	if err != nil {
