@@ -23,6 +23,9 @@ type contextPoint struct {
 	saved []byte // the state
 }
 
+// mostContext leaves room for the tests in the longest sequence there may be, of 2³² tokens.
+const mostContext = 1 << 31
+
 // contextFlag reads --context into places, the first one first.
 func contextFlag(list string) ([]*contextPoint, error) {
 	lengths, err := wholeNumbers("--context", list, 0)
@@ -30,6 +33,9 @@ func contextFlag(list string) ([]*contextPoint, error) {
 		return nil, err
 	}
 	slices.Sort(lengths)
+	if last := lengths[len(lengths)-1]; last > mostContext {
+		return nil, usagef("--context: %d is more than %d", last, mostContext)
+	}
 	points := make([]*contextPoint, len(lengths))
 	for i, n := range lengths {
 		points[i] = &contextPoint{Context: n}

@@ -153,13 +153,10 @@ type engine struct {
 
 // checkEngineFlags finds what is wrong with engineFlags before anything is opened.
 func checkEngineFlags(c *cli.Context) error {
-	if n := c.Int("chunk"); n > memmamba.MaxChunk {
-		return usagef("--chunk: %d is more than %d", n, memmamba.MaxChunk)
-	}
 	if to := c.String("quantize"); c.IsSet("quantize") && to != memmamba.Q8_0 {
 		return usagef("--quantize: %q is not known (%s is)", to, memmamba.Q8_0)
 	}
-	return cmp.Or(atLeast(c, "chunk", 1), checkDisable(c))
+	return cmp.Or(atLeast(c, "chunk", 1), atMost(c, "chunk", memmamba.MaxChunk), checkDisable(c))
 }
 
 // checkDisable finds paths that there are not.

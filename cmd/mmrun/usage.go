@@ -214,6 +214,14 @@ func atLeast(c *cli.Context, name string, least int) error {
 	return nil
 }
 
+// atMost refuses a whole number above the highest that makes sense.
+func atMost(c *cli.Context, name string, most int) error {
+	if n := c.Int(name); n > most {
+		return usagef("%s: %d is more than %d", dashed(name), n, most)
+	}
+	return nil
+}
+
 // required refuses a flag that is missing or empty.
 func required(c *cli.Context, names ...string) error {
 	for _, name := range names {

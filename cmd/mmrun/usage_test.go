@@ -54,6 +54,8 @@ func TestWrongUsage(t *testing.T) {
 		{"verify --golden x --rtol NaN", "must not be negative"},
 		{"bench -n 0 -p 0", "leave nothing to measure"},
 		{"bench -r 0", "-r"},
+		{"bench -p 99999999999", "--n-prompt: 99999999999 is more than 16777216"},
+		{"bench --context 9,5000000000", "--context: 5000000000 is more than 2147483648"},
 		{"bench --context 1,x", `--context: "x" is not a whole number`},
 		{"bench --context -1", "--context: -1 is less than 0"},
 		{"bench --context 5,5", "--context: 5 is there twice"},
