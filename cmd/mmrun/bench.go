@@ -42,7 +42,7 @@ mmrun bench --json | jq '.results[] | {test, mean_tokens_per_s}'`,
 	}
 }
 
-// mostTokens bounds what a test keeps in memory.
+// mostTokens bounds a prompt that is kept in memory as a whole.
 const mostTokens = 1 << 24
 
 func benchAction(c *cli.Context) (err error) {

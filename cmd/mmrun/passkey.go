@@ -75,12 +75,15 @@ func passkeyAction(c *cli.Context) error {
 	if err := checkRetrieval(c); err != nil {
 		return err
 	}
-	if err := cmp.Or(atLeast(c, "depths", 1), readOnce(c, "filler")); err != nil {
+	if err := cmp.Or(atLeast(c, "depths", 1), atMost(c, "depths", 1000), readOnce(c, "filler")); err != nil {
 		return err
 	}
 	lengths, err := wholeNumbers("--lengths", c.String("lengths"), 1)
 	if err != nil {
 		return err
+	}
+	if longest := slices.Max(lengths); longest > mostTokens {
+		return usagef("--lengths: %d is more than %d", longest, mostTokens)
 	}
 	r := &passkeyReport{Seed: c.Uint64("seed"), Trials: c.Int("trials"), Filler: c.String("filler")}
 	for i := range c.Int("depths") {

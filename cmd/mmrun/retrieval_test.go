@@ -152,6 +152,8 @@ func TestRetrievalRefuses(t *testing.T) {
 		says   string
 	}{
 		{[]string{"passkey", "--lengths", "1000,20"}, exitFailure, "length 20 is below the task's 97 tokens"},
+		{[]string{"passkey", "--lengths", "200,99999999999"}, exitUsage, "--lengths: 99999999999 is more than 16777216"},
+		{[]string{"passkey", "--depths", "99999999999"}, exitUsage, "--depths: 99999999999 is more than 1000"},
 		{[]string{"passkey", "--lengths", "0"}, exitUsage, "--lengths: 0 is less than 1"},
 		{[]string{"passkey", "--lengths", ""}, exitUsage, `--lengths: "" is not a whole number`},
 		{[]string{"passkey", "--depths", "0"}, exitUsage, "--depths: 0 is less than 1"},
