@@ -180,3 +180,30 @@ func TestStopTokenIsNotFed(t *testing.T) {
 		t.Errorf("position %d, want %d; logits: %s", s.Position(), plain.Position(), bad)
 	}
 }
+
+// TestRecent: the last tokens are those fed and the one that waits, also of a state that was saved.
+func TestRecent(t *testing.T) {
+	m := openModel(t, filepath.Join(goldenDir, "mamba-tiny"), Options{})
+	s, again := newState(t, m), newState(t, m)
+	var fed []int32
+	for token, err := range m.Generate(context.Background(), s, []int32{7, 8, 9}, GenerateOptions{MaxTokens: 2, Stop: []int32{}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		fed = append(fed, token)
+	}
+	data, err := s.MarshalBinary()
+	if err == nil {
+		err = again.UnmarshalBinary(data)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append([]int32{7, 8, 9}, fed...)
+	for n := range 8 {
+		last := want[max(0, len(want)-n):]
+		if got := s.Recent(n); !slices.Equal(got, last) || !slices.Equal(again.Recent(n), last) {
+			t.Errorf("the last %d tokens: %v and after a save %v, want %v", n, got, again.Recent(n), last)
+		}
+	}
+}

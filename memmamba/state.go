@@ -57,6 +57,13 @@ func (s *State) Close() {
 // Position is how many tokens the sequence has, with one that Generate yielded last.
 func (s *State) Position() int64 { return s.position + int64(len(s.next)) }
 
+// Recent returns the last tokens of the sequence, oldest first: n of them, or as many as there are and the
+// state remembers, 4096.
+func (s *State) Recent(n int) []int32 {
+	all := slices.Concat(s.recent, s.next)
+	return all[max(0, len(all)-n):]
+}
+
 // Bytes is the state's size on the device.
 func (s *State) Bytes() int64 { return s.buffer.Size() }
 

@@ -84,6 +84,7 @@ type generation struct {
 	tok     *tokenizer.Tokenizer
 	options memmamba.GenerateOptions
 	emit    func(text string) error // streams text out
+	saves   bool                    // the state, to go on from
 	stop    stopper
 
 	prompt, tokens []int32
@@ -159,8 +160,8 @@ func (g *generation) readFlags(c *cli.Context) error {
 	if err := g.options.Sample.Validate(); err != nil {
 		return usagef("%s", strings.TrimPrefix(err.Error(), "sample: "))
 	}
-	if path := c.String("state-save"); path != "" {
-		return checkOutput(path)
+	if g.saves = c.IsSet("state-save"); g.saves {
+		return checkOutput(c.String("state-save"))
 	}
 	return nil
 }
@@ -196,7 +197,7 @@ func (g *generation) encode(in input, src source) (err error) {
 func (g *generation) run(ctx context.Context, state *memmamba.State) error {
 	progress := g.console.progress("prompt", tokenWords)
 	g.options.Progress = func(done, total int) { progress(int64(done), int64(total)) }
-	stream, failed := g.tok.NewStream(), error(nil)
+	stream, failed := g.startStream(state.Recent(unfinishedTokens)), error(nil)
 	for id, err := range g.Generate(ctx, state, g.prompt, g.options) {
 		if failed = err; err != nil {
 			break
@@ -208,7 +209,26 @@ func (g *generation) run(ctx context.Context, state *memmamba.State) error {
 		}
 	}
 	g.spent = state.Timings()
-	return g.wrapUp(failed, stream.Flush())
+	rest := stream.Flush()
+	if g.saves { // the run that goes on ends the character
+		rest = ""
+	}
+	return g.wrapUp(failed, rest)
+}
+
+// unfinishedTokens are more than a character that is not complete yet is made of.
+const unfinishedTokens = 16
+
+// startStream returns a stream of text that follows recent tokens: where no prompt comes between, a
+// character that these left unfinished goes on.
+func (g *generation) startStream(recent []int32) *tokenizer.Stream {
+	stream := g.tok.NewStream()
+	if len(g.prompt) == 0 {
+		for _, id := range recent {
+			stream.Push(id) // its text was written before
+		}
+	}
+	return stream
 }
 
 // write streams a piece of text, unless it belongs to a stop text.

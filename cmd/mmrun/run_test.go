@@ -124,20 +124,20 @@ func TestStateGoesOn(t *testing.T) {
 	} {
 		saved := filepath.Join(t.TempDir(), "saved")
 		options := []string{"--model", modelDir(t, model), "--seed", "3", "--repeat-penalty", "1.1", "--state-save", saved}
-		run := func(n int, more ...string) ([]int32, []byte) {
+		run := func(n int, more ...string) (generateReport, []byte) {
 			report := generate(t, append(append(options, "-n", itoa(n)), more...)...)
 			state, err := os.ReadFile(saved)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return report.Tokens, state
+			return report, state
 		}
 		want, end := run(30, prompt)
 		for _, n := range places {
 			first, between := run(n, prompt)
 			second, last := run(30-n, "--state-load", file(t, "between", string(between)))
-			if got := append(first, second...); itoas(got) != itoas(want) {
-				t.Errorf("%s interrupted after %d tokens: got %v, want %v", model, n, got, want)
+			if got := append(first.Tokens, second.Tokens...); itoas(got) != itoas(want.Tokens) || first.Text+second.Text != want.Text {
+				t.Errorf("%s interrupted after %d tokens: got %v and %q, want %v and %q", model, n, got, first.Text+second.Text, want.Tokens, want.Text)
 			}
 			if !bytes.Equal(last, end) {
 				t.Errorf("%s interrupted after %d tokens: the state in the end differs", model, n)
@@ -152,6 +152,35 @@ func TestStateGoesOn(t *testing.T) {
 
 func itoa(n int) string        { return strings.Trim(jsonArray([]int32{int32(n)}), "[]\n") }
 func itoas(ids []int32) string { return jsonArray(ids) }
+
+// TestCharacterGoesOn: a character that a save divides is written whole by the run that goes on.
+func TestCharacterGoesOn(t *testing.T) {
+	src, err := bundled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &generation{}
+	if g.tok, err = src.tokenizer(); err != nil {
+		t.Fatal(err)
+	}
+	const text = "aé\U0001f600 ü"
+	tokens, err := g.tok.Encode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := range len(tokens) + 1 {
+		got, now := "", g.startStream(nil)
+		for i, id := range tokens {
+			if i == cut {
+				now = g.startStream(tokens[:cut])
+			}
+			got += now.Push(id)
+		}
+		if got != text {
+			t.Errorf("saved after %d of %d tokens: %q, want %q", cut, len(tokens), got, text)
+		}
+	}
+}
 
 // TestInterrupt sends a signal while text streams out.
 func TestInterrupt(t *testing.T) {
