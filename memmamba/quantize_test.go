@@ -235,7 +235,7 @@ func TestQuantizedConfig(t *testing.T) {
 		"backbone.embeddings.weight: type I8, but config.json has no quantization_config": {`"quantization_config"`, `"other"`},
 		`quantization_config: quant_method "gptq" is not supported`:                       {`"q8_0"`, `"gptq"`},
 		"quantization_config: block_size 64 is not supported":                             {`"block_size": 32`, `"block_size": 64`},
-		"block_size: a string cannot be a int":                                            {`"block_size": 32`, `"block_size": "32"`},
+		"block_size: a string where a whole number is expected":                           {`"block_size": 32`, `"block_size": "32"`},
 	} {
 		file := quantized(t, dir)
 		path := filepath.Join(file, "config.json")
