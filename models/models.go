@@ -3,8 +3,11 @@ package models
 
 import "embed"
 
-// FS holds one folder, novels-mamba: a Hugging Face directory (config.json, model.safetensors,
-// tokenizer.json) of a byte-level Mamba trained on novels. README.md says how.
+// Bundled is the folder of the model in FS.
+const Bundled = "novels-memmamba"
+
+// FS holds one folder, Bundled: a Hugging Face directory (config.json, model.safetensors,
+// tokenizer.json) of a byte-level MemMamba trained on novels. README.md says how.
 //
-//go:embed novels-mamba/config.json novels-mamba/model.safetensors novels-mamba/tokenizer.json
+//go:embed novels-memmamba/config.json novels-memmamba/model.safetensors novels-memmamba/tokenizer.json
 var FS embed.FS

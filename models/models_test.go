@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestFilesEmbedded: the three files of a model directory and nothing else, no golden, take at most 8 MB.
+// TestFilesEmbedded: the three files of a model directory and nothing else, no golden, take at most 16 MB.
 func TestFilesEmbedded(t *testing.T) {
 	var names []string
 	var size int64
@@ -23,12 +23,12 @@ func TestFilesEmbedded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"novels-mamba/config.json", "novels-mamba/model.safetensors", "novels-mamba/tokenizer.json"}
+	want := []string{Bundled + "/config.json", Bundled + "/model.safetensors", Bundled + "/tokenizer.json"}
 	if !slices.Equal(names, want) {
 		t.Errorf("embedded %q, want %q", names, want)
 	}
-	if size > 8_000_000 {
-		t.Errorf("embedded %d bytes, at most 8 MB", size)
+	if size > 16_000_000 {
+		t.Errorf("embedded %d bytes, at most 16 MB", size)
 	}
 }
 
@@ -49,8 +49,8 @@ func TestTokenizerIsBytes(t *testing.T) {
 		Vocab int `json:"vocab_size"`
 		End   int `json:"eos_token_id"`
 	}
-	read(t, "novels-mamba/tokenizer.json", &tokenizer)
-	read(t, "novels-mamba/config.json", &config)
+	read(t, Bundled+"/tokenizer.json", &tokenizer)
+	read(t, Bundled+"/config.json", &config)
 	if n := len(tokenizer.Model.Vocab); n != 256 || len(tokenizer.Model.Merges) != 0 {
 		t.Errorf("%d symbols and %d merges, want 256 and 0", n, len(tokenizer.Model.Merges))
 	}
@@ -69,7 +69,7 @@ func TestTokenizerIsBytes(t *testing.T) {
 
 // TestWeightsAreFinite: every weight is float16 and a number.
 func TestWeightsAreFinite(t *testing.T) {
-	data, err := FS.ReadFile("novels-mamba/model.safetensors")
+	data, err := FS.ReadFile(Bundled + "/model.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mmrun/mmrun/models"
 )
 
 // asProgram makes the test binary behave as mmrun, so that tests see exit statuses, signals and
@@ -91,7 +93,7 @@ func modelDir(t *testing.T, name string) string {
 	for _, from := range []string{
 		filepath.Join(goldenDir(name), configName),
 		filepath.Join(goldenDir(name), "model.safetensors"),
-		filepath.Join("..", "..", "models", "novels-mamba", tokenizerName),
+		filepath.Join("..", "..", "models", models.Bundled, tokenizerName),
 	} {
 		data, err := os.ReadFile(from)
 		if err != nil {

@@ -95,15 +95,10 @@ func sourceAt(dir string) (source, error) {
 	return source{name: dir, fsys: os.DirFS(dir), dir: dir}, nil
 }
 
-// bundled is the one model among the files of package models.
+// bundled is the model within the program.
 func bundled() (source, error) {
-	found, err := fs.Glob(models.FS, "*/"+configName)
-	if err != nil || len(found) == 0 {
-		return source{}, errors.New("this build has no bundled model; give --model DIR")
-	}
-	name := path.Dir(found[0])
-	fsys, err := fs.Sub(models.FS, name)
-	return source{name: name, fsys: fsys}, err
+	fsys, err := fs.Sub(models.FS, models.Bundled)
+	return source{name: models.Bundled, fsys: fsys}, err
 }
 
 // read returns one file of the model; errors name it.

@@ -191,7 +191,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("device memory %+v", in.DeviceMemory)
 	}
 	text := succeed(t, "inspect", "-q")
-	for _, line := range []string{"architecture  mamba: ", "\nbackbone.norm_f.weight ", "tied head\n"} {
+	for _, line := range []string{"architecture  memmamba: ", "\nbackbone.norm_f.weight ", "tied head\n"} {
 		if !strings.Contains(text, line) {
 			t.Errorf("text does not say %q:\n%s", line, text)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/models"
 )
 
 // surprises are -ln of the probabilities that a file of tokens and logits gives to every token but the
@@ -86,7 +87,7 @@ func wantSurprise(t *testing.T, what string, got surpriseReport, nats []float64)
 
 // TestPerplexityOfTheGolden: the bundled model has the bits per byte that PyTorch's float64 logits give.
 func TestPerplexityOfTheGolden(t *testing.T) {
-	ids, nats := surprises(t, filepath.Join("..", "..", "models", "novels-mamba", "golden.safetensors"))
+	ids, nats := surprises(t, filepath.Join("..", "..", "models", models.Bundled, "golden.safetensors"))
 	var text []byte
 	for _, id := range ids {
 		text = append(text, byte(id))
@@ -145,7 +146,7 @@ func TestPerplexityAgainst(t *testing.T) {
 	picture, other := filepath.Join(t.TempDir(), "perplexity.png"), modelDir(t, "memmamba-fifo")
 	out := succeed(t, "perplexity", "--against", other, "--file", file(t, "text", strings.Repeat("word ", 60)),
 		"--context", "100,all", "--plot", picture)
-	for _, want := range []string{"model   novels-mamba:", "\nmodel   " + other + ":"} {
+	for _, want := range []string{"model   " + models.Bundled + ":", "\nmodel   " + other + ":"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mmrun/mmrun/models"
 )
 
 func TestTokenize(t *testing.T) {
@@ -30,7 +32,7 @@ func TestTokenize(t *testing.T) {
 	if got := succeed(t, "tokenize", "--prompt-file", file(t, "text", text)); got != ids {
 		t.Errorf("a file became %s, want %s", got, ids)
 	}
-	tokenizer := filepath.Join("..", "..", "models", "novels-mamba", tokenizerName)
+	tokenizer := filepath.Join("..", "..", "models", models.Bundled, tokenizerName)
 	if got := succeed(t, "tokenize", text, "--tokenizer", tokenizer); got != ids {
 		t.Errorf("--tokenizer made %s, want %s", got, ids)
 	}
