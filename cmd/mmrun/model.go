@@ -180,6 +180,9 @@ func openEngine(c *cli.Context, src source) (*engine, error) {
 		Quantize: c.String("quantize"),
 		Progress: e.console.progress("loading", byteWords),
 	}
+	if err := suitSoftware(src); err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	if src.dir == "" {
 		e.Model, err = memmamba.OpenFS(src.name, src.fsys, options)
