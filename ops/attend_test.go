@@ -56,6 +56,36 @@ func testAttend(t *testing.T, access graph.Access, T, P, index int, gate string)
 	near(t, fmt.Sprintf("P=%d index=%d gate=%s", P, index, gate), y, want)
 }
 
+// TestAttendSequences: one token of each of several sequences sees the keys of its own sequence, if that
+// reads.
+func TestAttendSequences(t *testing.T) {
+	const S, P, layers, index, rows = 16, 5, 3, 1, MaxSequences
+	for _, access := range accesses {
+		for _, of := range sequenceRows {
+			B := len(of)
+			r := newRigOf(t, access, 1, of, make([]int, B))
+			n, pools := ragged(r, rows*layers, P, S) // of all layers of one sequence, then of the next
+			x, w, reads := r.random(B*S, 1), r.random(2*S*S, 0.3), make([]uint32, rows*layers)
+			for row := range rows {
+				reads[row*layers+index] = uint32(row % 4)
+			}
+			r.words("reads", reads)
+			a := Attention{KV: r.value("kv", rows*layers*P, 2*S, make([]float32, rows*layers*P*2*S)), Importances: n.Importances,
+				Keys: P, First: index * P, Window: 4, Width: S, Reads: r.g.Slot("reads", 0, rows*layers, 1), Layer: index, Sequences: rows}
+			Keys(r.g, Sources{Summaries: n.Summaries, Importances: n.Importances}, r.table(2*S, S, w), a.KV)
+			y := r.run(Attend(r.g, "attend", r.value("x", B, S, x), a))
+			for b, row := range of {
+				want := make([]float32, S)
+				if pool := pools[row*layers+index]; row%4 > 0 && len(pool) > 0 {
+					summaries, importances := ref.Flat(pool)
+					want = ref.PoolAttention(x[b*S:], ref.Attention{Q: identity(S), K: w[:S*S], V: w[S*S:], O: identity(S)}, summaries, importances, 1, S, S)
+				}
+				near(t, fmt.Sprintf("%s: B=%d: sequence %d", access, B, b), y[b*S:(b+1)*S], want)
+			}
+		}
+	}
+}
+
 // logRig is a log of L layers for a pass over some windows, with pools of any fill out of it: each
 // window's, layer by layer.
 func logRig(r *rig, L, rows, P, S, windows, W int) (Log, Pools, [][][]ref.Note) {

@@ -15,11 +15,14 @@ func ConvSiLU(g *graph.Graph, u graph.Value, w, bias Weight, state graph.Value) 
 		mismatch(g, "conv", u.Shape(), []int{w.Rows, w.Cols})
 		return y
 	}
-	sequences := min(u.Rows, state.Rows/(K-1))
+	sequences, pieces := min(u.Rows, state.Rows/(K-1)), graph.Groups(u.Rows, convPiece)
+	if sequences > 1 { // a token each
+		pieces = 1
+	}
 	g.Call("conv", graph.Kernel{Shader: "conv", Spec: []uint32{uint32(K), convPiece}},
 		[]graph.Value{params(g), u, w.table(g, "conv"), bias.vector(g, "conv", u.Cols, u), state, y},
 		graph.Constants(u.Cols/4, u.Stride/4, u.From/4),
-		[3]int{graph.Groups(u.Cols/4, 8), graph.Groups(u.Rows, convPiece), sequences},
+		[3]int{graph.Groups(u.Cols/4, 8), pieces, sequences},
 		graph.Cost{Bytes: 2 * y.Bytes(), Flops: int64(2*K+4) * y.Bytes() / 4})
 	return y
 }

@@ -36,16 +36,25 @@ func TestConvSiLU(t *testing.T) {
 
 // TestConvSequences: one token of several sequences changes their rows of the state and no other.
 func TestConvSequences(t *testing.T) {
-	const E, K, B, rows, first = 24, 4, 3, 6, 2
 	for _, access := range accesses {
-		r := newRig(t, access, 1, B, first, 0)
+		for _, rows := range sequenceRows {
+			t.Run(fmt.Sprintf("%s/B=%d", access, len(rows)), func(t *testing.T) { testConvSequences(t, access, rows) })
+		}
+	}
+}
+
+func testConvSequences(t *testing.T, access graph.Access, of []int) {
+	const E, rows = 24, MaxSequences
+	B := len(of)
+	for _, K := range []int{2, 4, 16} {
+		r := newRigOf(t, access, 1, of, make([]int, B))
 		u, w, bias, states := r.random(B*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(rows*(K-1)*E, 1)
 		taps := r.table(K, E, transposed(w, E, K))
 		s := r.value("state", rows*(K-1), E, states)
 		y := r.run(ConvSiLU(r.g, r.value("u", B, E, u), taps, r.vector(bias), s))
 		var want []float32
 		for b := range B {
-			own := states[(first+b)*(K-1)*E:][:(K-1)*E]
+			own := states[of[b]*(K-1)*E:][:(K-1)*E]
 			state := transposed(own, K-1, E)
 			want = append(want, ref.ConvSiLU(u[b*E:(b+1)*E], w, bias, state, 1, E, K)...)
 			copy(own, transposed(state, E, K-1))

@@ -9,6 +9,10 @@ type Finish struct {
 	Gate     Weight      // (2, M), weight then bias: · sigmoid(weight ⊙ GateBy + bias)
 	GateBy   graph.Value // (T, M)
 	Add      graph.Value // (T, M): + add
+
+	// Alone has every row summed exactly as if it were the only one, whatever the number of rows: what
+	// a sequence's token comes to does not depend on the sequences beside it. It suits few rows.
+	Alone bool
 }
 
 // Linear returns W x for every row of x, with what Finish adds; op is its name in profiles.
@@ -40,7 +44,7 @@ func LinearInto(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f
 			return
 		}
 	}
-	if x.Rows == 1 {
+	if x.Rows == 1 || f.Alone {
 		gemv(g, op, y, x, n, w, f)
 		return
 	}
@@ -85,17 +89,38 @@ func fetchLanes(g *graph.Graph) uint32 {
 }
 
 func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
+	norm, weighed := n.Weight.vector(g, op, x.Cols, x), x.Rows > 1 && !n.Weight.Zero()
+	if weighed { // once for all rows of W, where every one of them would do it for every row of x
+		x, norm = weigh(g, x, n)
+		n.Weight = Weight{}
+	}
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
-	norm := n.Weight.vector(g, op, x.Cols, x)
 	scale := 0.0
 	if n.Width > 0 {
 		scale = 1 / float64(n.Width)
 	}
-	spec := append(f.spec(), fetchLanes(g), flag(!n.Weight.Zero()), gemvPanels)
+	tokens, panels := gemvTile(g, x.Rows)
+	groups := [3]int{graph.Groups(x.Rows, tokens), graph.Groups(w.Rows, panels*PanelRows), 1}
+	if tokens == 1 { // there may be more along this axis
+		groups[0], groups[1] = groups[1], 1
+	}
+	spec := append(f.spec(), fetchLanes(g), flag(!n.Weight.Zero()), uint32(panels), uint32(tokens), flag(weighed))
 	g.Call(op, graph.Kernel{Shader: "gemv." + string(w.Type), Spec: spec},
-		[]graph.Value{x, w.matrix(g, op), bias, norm, add, gatex, gate, y},
-		graph.Constants(w.Type.blocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.From/4, scale, n.Eps),
-		[3]int{graph.Groups(w.Rows, gemvPanels*PanelRows), 1, 1}, cost(x, w, y))
+		[]graph.Value{params(g), x, w.matrix(g, op), bias, norm, add, gatex, gate, y},
+		graph.Constants(w.Type.blocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.Stride/4, x.From/4, scale, n.Eps),
+		groups, cost(x, w, y))
+}
+
+// gemvTile is how many tokens and panels an invocation of gemv has: as many tokens as there are, in
+// powers of two. On a software device, where handing numbers round is dear, eight tokens are handed
+// to twice as many panels.
+func gemvTile(g *graph.Graph, rows int) (tokens, panels int) {
+	for tokens = 1; tokens < min(rows, tileTokens); tokens *= 2 {
+	}
+	if g.Access() == graph.Texel && tokens == tileTokens {
+		return tokens, 2 * gemvPanels
+	}
+	return tokens, gemvPanels
 }
 
 func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/mmrun/mmrun/graph"
@@ -55,6 +56,63 @@ func testLinear(t *testing.T, access graph.Access, kind Type, T, K, M int) {
 			want = ref.Linear(ref.RMSNorm(numbers, weight, 1e-5, T, K), wide, nil, T, K, M)
 		}
 		near(t, what+" "+finish, r.run(NormLinear(r.g, "linear", x, n, w, f)), want)
+	}
+}
+
+// TestLinearAlone: a row of few that are alone is what it would be as the only one, to the bit, with
+// every finish, and a program for more rows than there are writes no other.
+func TestLinearAlone(t *testing.T) {
+	const K, M = 264, 72
+	for _, access := range accesses {
+		for _, kind := range matrices {
+			for _, rows := range []int{2, 3, 8, 9} {
+				for finish := range 3 {
+					t.Run(fmt.Sprintf("%s/%s/rows=%d/finish=%d", access, kind, rows, finish), func(t *testing.T) {
+						testAlone(t, access, kind, rows, K, M, finish)
+					})
+				}
+			}
+		}
+	}
+}
+
+func testAlone(t *testing.T, access graph.Access, kind Type, rows, K, M, finish int) {
+	source := newRig(t, access, 1, 1, 0, 0)
+	numbers, matrix, add := source.random(rows*K, 1), source.random(M*K, 0.3), source.random(rows*M, 1)
+	vector, gate := source.random(K, 1), source.random(2*M, 1)
+	var wide []float32
+	linear := func(numbers, add []float32, rows, used int) []float32 {
+		r := newRig(t, access, 1, used, 0, 0)
+		var w Weight
+		w, wide = r.matrix(kind, M, K, matrix)
+		x, f, n := r.input(finish != 1, "x", rows, K, numbers), Finish{Alone: true}, Norm{}
+		switch finish {
+		case 1:
+			n = Norm{Weight: r.vector(vector), Width: K, Eps: 1e-5}
+			f.Bias, f.Softplus = r.vector(gate[:M]), true
+		case 2:
+			f.Add = r.value("add", rows, M, add)
+			f.GateBy, f.Gate = f.Add, r.vector(gate)
+		}
+		y := r.value("y", rows, M, make([]float32, rows*M))
+		LinearInto(r.g, "linear", y, x, n, w, f)
+		r.run(graph.Value{})
+		return r.read("y")
+	}
+	got := linear(numbers, add, rows, rows)
+	if finish == 0 {
+		near(t, "rows", got, ref.Linear(numbers, wide, nil, rows, K, M))
+	}
+	for _, i := range []int{0, rows / 2, rows - 1} {
+		if one := linear(numbers[i*K:(i+1)*K], add[i*M:(i+1)*M], 1, 1); !slices.Equal(one, got[i*M:(i+1)*M]) {
+			t.Fatalf("row %d of %d is not what it is alone", i, rows)
+		}
+	}
+	if used := rows - 1; used > 0 {
+		want := append(slices.Clone(got[:used*M]), make([]float32, M)...)
+		if rest := linear(numbers, add, rows, used); !slices.Equal(rest, want) {
+			t.Fatalf("%d of %d rows differ from all", used, rows)
+		}
 	}
 }
 

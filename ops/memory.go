@@ -19,22 +19,26 @@ type Places struct {
 	summaries, importances graph.Value
 	first                  int // row
 	window                 int // W when a token has the place it has in its window, 0 when that in the pass
+	apart                  int // rows from sequence to sequence
 }
 
 // Of is where layer l's notes wait for the window's end.
-func (p Pending) Of(l int) Places {
+func (p Pending) Of(l int) Places { return p.OfEach(l, 1) }
+
+// OfEach is where those of each of several sequences wait, whose notes lie one after the other.
+func (p Pending) OfEach(l, sequences int) Places {
 	W := p.Importances.Cols
-	return Places{p.Summaries, p.Importances, l * W, W}
+	return Places{p.Summaries, p.Importances, l * W, W, p.Summaries.Rows / sequences}
 }
 
 // Of is where the log has layer l's notes of the pass.
 func (log Log) Of(l int) Places {
-	return Places{log.Summaries, log.Importances, l*log.Importances.Cols + log.Held, 0}
+	return Places{log.Summaries, log.Importances, l*log.Importances.Cols + log.Held, 0, 0}
 }
 
 // Note is the Note Block (arXiv 2510.03279, section 4.1): every token whose importance
 // sigmoid(w · x + b) exceeds τ1 leaves its summary.
-// Shapes: x (T, d), notes (T, ·) with the summary at column 0, score (1, d+Pad) of w and then b.
+// Shapes: x (T, d) of one sequence or of one token each of T, notes (T, ·) with the summary at column 0, score (1, d+Pad) of w and then b.
 func Note(g *graph.Graph, x, notes graph.Value, score Weight, threshold float64, to Places) {
 	S, lanes, tokens, rows := to.summaries.Cols, 32, 1, 0
 	if g.Access() == graph.Texel {
@@ -49,7 +53,7 @@ func Note(g *graph.Graph, x, notes graph.Value, score Weight, threshold float64,
 	}
 	g.Call("note", graph.Kernel{Shader: "note", Spec: []uint32{uint32(lanes), uint32(tokens)}},
 		[]graph.Value{params(g), x, notes, score.table(g, "note"), to.summaries, to.importances},
-		graph.Constants(x.Cols/4, notes.Cols/4, S/4, to.first, rows, to.window, logit(threshold)),
+		graph.Constants(x.Cols/4, notes.Cols/4, S/4, to.first, to.apart, rows, to.window, logit(threshold)),
 		[3]int{1, graph.Groups(max(x.Rows, rows), tokens), 1}, graph.Cost{Bytes: x.Bytes() + 8*int64(notes.Rows)*int64(S)})
 }
 
@@ -174,6 +178,7 @@ type Attention struct {
 	Width       int         // S without padding
 	Reads       graph.Value // (L, 1) when only a layer that reads attends, or none
 	Layer       int         // that layer
+	Sequences   int         // whose keys and reads lie one after the other; 0 is one
 }
 
 // Attend returns softmax(q·k/√S + ln I) v for every token (arXiv 2510.03279, section 4.2; the bias
@@ -183,7 +188,9 @@ func Attend(g *graph.Graph, op string, q graph.Value, a Attention) graph.Value {
 	S := q.Cols
 	y := g.Temp(q.Rows, S)
 	logged, gated, pools, reads := !a.Pools.Zero(), !a.Reads.Zero(), a.Pools, a.Reads
-	if a.KV.Cols != 2*S || S > MaxSummary || a.Keys < 1 || a.Window < 1 || !logged && a.First+a.Keys > a.KV.Rows {
+	sequences := max(1, a.Sequences)
+	apart := a.KV.Rows / sequences
+	if a.KV.Cols != 2*S || S > MaxSummary || a.Keys < 1 || a.Window < 1 || !logged && a.First+a.Keys > apart || logged && sequences > 1 {
 		mismatch(g, op, q.Shape(), a.KV.Shape())
 		return y
 	}
@@ -200,7 +207,7 @@ func Attend(g *graph.Graph, op string, q graph.Value, a Attention) graph.Value {
 		push = push[:len(push)-1]
 	}
 	g.Call(op, kernel, []graph.Value{params(g), q, a.KV, a.Importances, reads, pools, y},
-		graph.Constants(append(push, 1/math.Sqrt(float64(a.Width)), a.Layer)...), [3]int{groups, 1, 1},
+		graph.Constants(append(push, 1/math.Sqrt(float64(a.Width)), a.Layer, apart, reads.Rows/sequences)...), [3]int{groups, 1, 1},
 		graph.Cost{Bytes: 2*y.Bytes() + 8*int64(a.Keys)*int64(S), Flops: 4 * int64(q.Rows) * int64(a.Keys) * int64(S)})
 	return y
 }

@@ -61,6 +61,38 @@ func testNote(t *testing.T, access graph.Access, c noteCase) {
 	}
 }
 
+// TestNoteSequences: one token of each of several sequences, at positions of their own, goes to the
+// sequence's own places, and to no other.
+func TestNoteSequences(t *testing.T) {
+	const L, layer, W, S, d, rows = 3, 1, 16, 8, 40, MaxSequences
+	const apart = (L + 1) * W // of the next sequence, with room between
+	for _, access := range accesses {
+		for _, of := range sequenceRows {
+			B, positions := len(of), make([]int, len(of))
+			for b := range positions {
+				positions[b] = 7*b + b%3*W
+			}
+			r := newRigOf(t, access, 1, of, positions)
+			x, notes, w := r.random(B*d, 1), r.random(B*S, 3), r.random(d+Pad, 1)
+			summaries, noted := r.random(rows*apart*S, 1), r.random(rows*apart, 1)
+			pending := Pending{r.value("pending", rows*apart, S, summaries), r.value("noted", rows*(L+1), W, noted)}
+			Note(r.g, r.value("x", B, d, x), r.value("notes", B, S, notes), r.table(1, d+Pad, w), 0.5, pending.OfEach(layer, rows))
+			r.run(graph.Value{})
+			for b, I := range ref.NoteScore(x, w[:d], w[d], B, d) {
+				place := of[b]*apart + layer*W + positions[b]%W
+				if noted[place] = 0; I > 0.5 {
+					noted[place] = I
+					copy(summaries[place*S:(place+1)*S], notes[b*S:])
+				}
+			}
+			near(t, fmt.Sprintf("%s: B=%d: importances", access, B), r.read("noted"), noted)
+			if !slices.Equal(r.read("pending"), summaries) {
+				t.Fatalf("%s: B=%d: the pending summaries differ", access, B)
+			}
+		}
+	}
+}
+
 // TestNoteOfNothing: an importance too small for a float32 is still a note, not an empty place, if it
 // is above the threshold; and one that rounds to 1 is not above 1.
 func TestNoteOfNothing(t *testing.T) {

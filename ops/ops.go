@@ -20,11 +20,12 @@ const Pad = 8
 func Padded(n int) int { return (n + Pad - 1) / Pad * Pad }
 
 // The parameters of a pass are the only thing that changes when a program is replayed. They are
-// bound as the slot "params": tokens, sequences, first state row, 0, then a position per sequence.
+// bound as the slot "params": tokens, sequences, two zeros, then of each sequence its position and after
+// all positions its row of the state.
 const (
 	ParamsSlot   = "params"
 	MaxSequences = 64
-	ParamsBytes  = 4 * (4 + MaxSequences)
+	ParamsBytes  = 4 * (4 + 2*MaxSequences)
 )
 
 func params(g *graph.Graph) graph.Value {

@@ -44,10 +44,23 @@ type rig struct {
 
 const guardWords, guardWord = 64, 0x7fc0dead // a NaN
 
+// newRig is for tokens of each of some sequences, whose rows of the state follow one another.
 func newRig(t testing.TB, access graph.Access, tokens, sequences, row, position int) *rig {
+	rows, positions := make([]int, sequences), make([]int, sequences)
+	for b := range rows {
+		rows[b], positions[b] = row+b, position
+	}
+	return newRigOf(t, access, tokens, rows, positions)
+}
+
+// newRigOf is for tokens of each of the sequences that have rows of the state, at positions.
+func newRigOf(t testing.TB, access graph.Access, tokens int, rows, positions []int) *rig {
 	r := &rig{t: t, g: graph.NewAccess(device, access), slots: map[string]vk.Span{}, rng: rand.New(rand.NewPCG(1, 2))}
 	words := make([]uint32, ParamsBytes/4)
-	words[0], words[1], words[2], words[4] = uint32(tokens), uint32(sequences), uint32(row), uint32(position)
+	words[0], words[1] = uint32(tokens), uint32(len(rows))
+	for b := range rows {
+		words[4+b], words[4+MaxSequences+b] = uint32(positions[b]), uint32(rows[b])
+	}
 	r.words(ParamsSlot, words)
 	return r
 }
@@ -255,7 +268,18 @@ var (
 	types    = []Type{F32, F16, BF16}
 	matrices = append(types[:3:3], Q8) // Q8 is of matrices alone
 	lengths  = []int{1, 2, 63, 64, 65, 257}
+
+	// sequenceRows are the rows of the state that the sequences of a batch have.
+	sequenceRows = [][]int{{0}, {3}, {2, 0, 5}, {7, 6, 5, 4, 3, 2, 1, 0, 9}, all(MaxSequences)}
 )
+
+func all(n int) []int {
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = n - 1 - i
+	}
+	return rows
+}
 
 // sweep runs f for both accesses and all lengths.
 func sweep(t *testing.T, f func(t *testing.T, access graph.Access, T int)) {

@@ -34,3 +34,19 @@ func rmsNorm(g *graph.Graph, x graph.Value, n Norm, rows int, last bool) graph.V
 		graph.Cost{Bytes: 3 * y.Bytes(), Flops: 5 * y.Bytes() / 4})
 	return y
 }
+
+// weigh is the first half of RMSNorm for a product that is scaled afterwards: x ⊙ weight, and of every
+// row the scale, rounded as gemv rounds them when it does so itself.
+// Shapes: x and y (T, d), scale (T, 1) in a row of whole vectors.
+func weigh(g *graph.Graph, x graph.Value, n Norm) (y, scale graph.Value) {
+	y, scale = g.Temp(x.Rows, x.Cols), g.Temp(1, Padded(x.Rows))
+	if !x.Packed() || n.Weight.Cols*n.Weight.Rows != x.Cols {
+		mismatch(g, "weigh", x.Shape(), []int{n.Weight.Rows, n.Weight.Cols})
+		return y, scale
+	}
+	g.Call("rmsnorm", graph.Kernel{Shader: "weigh", Spec: []uint32{0, 0, 0, 0, fetchLanes(g)}},
+		[]graph.Value{params(g), x, n.Weight.vector(g, "weigh", x.Cols, x), y, scale},
+		graph.Constants(x.Cols/4, 1/float64(n.Width), n.Eps), [3]int{x.Rows, 1, 1},
+		graph.Cost{Bytes: 3 * y.Bytes(), Flops: 5 * y.Bytes() / 4})
+	return y, scale
+}

@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/mmrun/mmrun/graph"
@@ -24,11 +25,11 @@ func selective(r *rig, kind Type, E, N, R int) (Selective, ref.SSMWeights) {
 func TestSSM(t *testing.T) {
 	for _, access := range accesses {
 		for _, kind := range matrices {
-			for _, B := range []int{1, 3} {
+			for _, rows := range sequenceRows {
 				for _, shape := range [][3]int{{8, 8, 8}, {24, 16, 8}, {72, 64, 48}} {
 					E, N, R := shape[0], shape[1], shape[2]
-					t.Run(fmt.Sprintf("%s/%s/B=%d/E=%d/N=%d/R=%d", access, kind, B, E, N, R), func(t *testing.T) {
-						testSSM(t, access, kind, B, E, N, R)
+					t.Run(fmt.Sprintf("%s/%s/B=%d/E=%d/N=%d/R=%d", access, kind, len(rows), E, N, R), func(t *testing.T) {
+						testSSM(t, access, kind, rows, E, N, R)
 					})
 				}
 			}
@@ -37,16 +38,16 @@ func TestSSM(t *testing.T) {
 }
 
 // testSSM advances B sequences, whose states lie among others, by a token.
-func testSSM(t *testing.T, access graph.Access, kind Type, B, E, N, R int) {
-	const first = 2
-	r := newRig(t, access, 1, B, first, 0)
+func testSSM(t *testing.T, access graph.Access, kind Type, rows []int, E, N, R int) {
+	B, most := len(rows), slices.Max(rows)+2
+	r := newRigOf(t, access, 1, rows, make([]int, B))
 	s, w := selective(r, kind, E, N, R)
-	dbc, u, z, h := r.random(B*(R+2*N), 1), r.random(B*E, 1), r.random(B*E, 2), r.random((first+B+1)*E*N, 1)
-	state := r.value("h", (first+B+1)*E, N, h)
+	dbc, u, z, h := r.random(B*(R+2*N), 1), r.random(B*E, 1), r.random(B*E, 2), r.random(most*E*N, 1)
+	state := r.value("h", most*E, N, h)
 	y := r.run(SSM(r.g, r.value("dbc", B, R+2*N, dbc), r.value("u", B, E, u), r.input(B > 1, "z", B, E, z), s, state))
 	var want []float32
 	for b := range B {
-		own := h[(first+b)*E*N:][:E*N]
+		own := h[rows[b]*E*N:][:E*N]
 		want = append(want, ref.SSM(w, dbc[b*(R+2*N):], u[b*E:], z[b*E:(b+1)*E], own, 1, E, N, R)...)
 	}
 	near(t, "y", y, want)

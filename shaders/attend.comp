@@ -29,6 +29,8 @@ layout(push_constant) uniform Push {
 	uint summary;        // vec4 in S
 	float scale;         // 1 / √S
 	uint layer;
+	uint apart;   // keys from sequence to sequence
+	uint readers; // reads from sequence to sequence
 } push;
 
 #ifdef SUBGROUP
@@ -63,13 +65,14 @@ float scoreOf(uint t, uint from, uint left) {
 
 void main() {
 	uint t = gl_WorkGroupID.x;
-	if (t >= params.tokens)
+	if (t >= params.tokens * params.sequences)
 		return;
 	for (uint c = lane; c < push.summary; c += BLOCK)
 		sum[c] = vec4(0);
 	float top = NEVER, total = 0;
-	uint keys = GATED && reads[push.layer] == 0 ? 0 : push.keys;
-	uint first = push.first + windowOf(t, push.window) * push.step;
+	uint own = params.row[t / params.tokens]; // of the state, the sequence's
+	uint keys = GATED && reads[own * push.readers + push.layer] == 0 ? 0 : push.keys;
+	uint first = own * push.apart + push.first + windowOf(t % params.tokens, push.window) * push.step;
 	for (uint from = 0; from < keys; from += BLOCK) {
 		barrier();
 		float own = scoreOf(t, first + from, keys - from), old = top;

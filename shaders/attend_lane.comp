@@ -28,13 +28,15 @@ layout(push_constant) uniform Push {
 	uint stride, offset; // vec4 of q's rows
 	float scale;         // 1 / √S
 	uint layer;
+	uint apart;   // keys from sequence to sequence
+	uint readers; // reads from sequence to sequence
 } push;
 
 layout(local_size_x = 8) in;
 
 void main() {
 	uint t = gl_GlobalInvocationID.x;
-	if (t >= params.tokens)
+	if (t >= params.tokens * params.sequences)
 		return;
 	vec4 query[SUMMARY], sum[SUMMARY];
 	for (uint c = 0; c < SUMMARY; c++) {
@@ -42,8 +44,9 @@ void main() {
 		sum[c] = vec4(0);
 	}
 	float top = -1e30, total = 0;
-	uint keys = GATED && reads[push.layer] == 0 ? 0 : push.keys;
-	uint first = push.first + windowOf(t, push.window) * push.step;
+	uint own = params.row[t / params.tokens]; // of the state, the sequence's
+	uint keys = GATED && reads[own * push.readers + push.layer] == 0 ? 0 : push.keys;
+	uint first = own * push.apart + push.first + windowOf(t % params.tokens, push.window) * push.step;
 	for (uint j = 0; j < keys; j++) {
 		uint note = LOGGED ? pools[first + j] : first + j;
 		float I = note == NONE ? 0 : worth[note];

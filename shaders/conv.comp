@@ -10,7 +10,7 @@
 // replace them. An invocation owns four channels and a piece of time; only the
 // first piece reads the state, so it may write it too.
 layout(constant_id = 0) const uint K = 4;
-layout(constant_id = 1) const uint PIECE = 16;
+layout(constant_id = 1) const uint PIECE = 16; // not below K - 1
 
 IN4(1, u);
 IN4(2, w);    // [K][E]
@@ -31,7 +31,7 @@ void main() {
 	uint first = piece * PIECE, T = params.tokens;
 	if (c >= push.width || first >= T || b >= params.sequences)
 		return;
-	uint from = b * T, row = (params.row + b) * (K - 1) * push.width + c;
+	uint from = b * T, row = params.row[b] * (K - 1) * push.width + c;
 	vec4 taps[K], window[K];
 	for (uint k = 0; k < K; k++)
 		taps[k] = at4(w, k * push.width + c);
@@ -52,9 +52,8 @@ void main() {
 	}
 	if (first > 0)
 		return;
-	for (uint k = 0; k + 1 < K; k++) { // oldest first: a row is read before it is written
-		uint t = T + k;
-		state[row + k * push.width] = t < K - 1 ? state[row + t * push.width]
-			: at4(u, (from + t - (K - 1)) * push.stride + push.offset + c);
-	}
+	// The last inputs are in the window, unless it is another piece's.
+	for (uint k = 0; k + 1 < K; k++)
+		state[row + k * push.width] = T <= PIECE ? window[k + 1]
+			: at4(u, (from + T + k - (K - 1)) * push.stride + push.offset + c);
 }

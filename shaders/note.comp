@@ -6,7 +6,7 @@
 #include "math.glsl"
 #include "pool.glsl"
 
-// Note Block: a token whose importance I = sigmoid(w · x + b) exceeds τ1 leaves its summary. A
+// Note Block, for tokens of one sequence or one of each of several: a token whose importance I = sigmoid(w · x + b) exceeds τ1 leaves its summary. A
 // token's sum is taken in the same order in passes of any length, so that the same token is worth
 // exactly the same.
 layout(constant_id = 0) const uint LANES = 32; // that share a token
@@ -23,6 +23,7 @@ layout(push_constant) uniform Push {
 	uint width;   // vec4 in a row of notes
 	uint summary; // vec4 in S
 	uint first;   // of the rows for notes
+	uint apart;   // rows from sequence to sequence
 	uint rows;    // that must be empty where no token leaves a note
 	uint window;  // W when a token's row is its place in the window, 0 when it is its place in the pass
 	float threshold; // of w · x + b
@@ -33,13 +34,15 @@ shared float part[TOKENS * LANES];
 
 void main() {
 	uint lane = gl_LocalInvocationID.x, own = gl_LocalInvocationID.y * LANES, t = gl_GlobalInvocationID.y;
-	uint row = push.first + (push.window == 0 ? t : (params.position[0] + t) % push.window);
+	uint T = params.tokens * params.sequences, b = min(t, T - 1) / params.tokens;
+	uint place = push.window == 0 ? t : (params.position[b] + t % params.tokens) % push.window;
+	uint row = params.row[b] * push.apart + push.first + place;
 	vec4 sum = vec4(0);
-	for (uint i = lane; i < push.inputs && t < params.tokens; i += LANES)
+	for (uint i = lane; i < push.inputs && t < T; i += LANES)
 		sum += at4(x, t * push.inputs + i) * at4(score, i);
 	part[own + lane] = sum4(sum);
 	barrier();
-	if (t >= params.tokens) {
+	if (t >= T) {
 		if (lane == 0 && t < push.rows)
 			importances[row] = 0;
 		return;

@@ -36,7 +36,7 @@ void main() {
 	uint T = params.tokens, len = (T + PIECES - 1) / PIECES, first = piece * len;
 	if (e >= push.channels || first >= T)
 		return;
-	uint h0 = (params.row * push.channels + e) * N4, c0 = (piece * push.channels + e) * N4;
+	uint h0 = (params.row[0] * push.channels + e) * N4, c0 = (piece * push.channels + e) * N4;
 	vec4 h[N4], a[N4];
 	for (uint n = 0; n < N4; n++) {
 		a[n] = at4(A, e * N4 + n);

@@ -26,7 +26,7 @@ void main() {
 	uint len = (params.tokens + PIECES - 1) / PIECES;
 	if (e >= push.channels)
 		return;
-	vec4 h = state[params.row * push.channels * N4 + i], a = at4(A, i);
+	vec4 h = state[params.row[0] * push.channels * N4 + i], a = at4(A, i);
 	for (uint piece = 0; piece * len < params.tokens; piece++) {
 		uint at = piece * push.channels * N4 + i;
 		vec4 own = carry[at];

@@ -44,7 +44,7 @@ void main() {
 	}
 	float delta = softplus(sum4(sum) + at1(bias, e));
 	float ue = at1(u, b * push.channels + e), zc = at1(z, (b * push.zstride + push.zoffset) * 4 + e);
-	uint h0 = ((params.row + b) * push.channels + e) * N4, B0 = b * push.width + push.rank;
+	uint h0 = (params.row[b] * push.channels + e) * N4, B0 = b * push.width + push.rank;
 	vec4 out4 = vec4(0);
 	for (uint n = 0; n < N4; n++) {
 		vec4 h = state[h0 + n];

@@ -3,10 +3,25 @@
 #ifndef FINISH_GLSL
 #define FINISH_GLSL
 #include "math.glsl"
+// For a shader that has declared bias, add, gatex and gate, and panels of rows in push.
 
 layout(constant_id = 0) const bool BIAS = false;
 layout(constant_id = 1) const bool SOFTPLUS = false;
 layout(constant_id = 2) const bool ADD = false;
 layout(constant_id = 3) const bool GATE = false;
+
+// finish is what becomes of row m of token t.
+float finish(uint t, uint m, float v) {
+	uint rows = push.panels * 8, at = t * rows + m;
+	if (BIAS)
+		v += at1(bias, m);
+	if (SOFTPLUS)
+		v = softplus(v);
+	if (GATE)
+		v *= sigmoid(at1(gate, m) * at1(gatex, at) + at1(gate, rows + m));
+	if (ADD)
+		v += at1(add, at);
+	return v;
+}
 
 #endif

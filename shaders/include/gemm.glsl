@@ -3,7 +3,6 @@
 #define GEMM_GLSL
 #include "params.glsl"
 #include "weight.glsl"
-#include "finish.glsl"
 
 IN4(1, x);
 WEIGHT(2, w);
@@ -21,17 +20,6 @@ layout(push_constant) uniform Push {
 	uint offset; // vec4 before x in its row
 } push;
 
-float finish(uint t, uint m, float v) {
-	uint rows = push.panels * 8, at = t * rows + m;
-	if (BIAS)
-		v += at1(bias, m);
-	if (SOFTPLUS)
-		v = softplus(v);
-	if (GATE)
-		v *= sigmoid(at1(gate, m) * at1(gatex, at) + at1(gate, rows + m));
-	if (ADD)
-		v += at1(add, at);
-	return v;
-}
+#include "finish.glsl"
 
 #endif

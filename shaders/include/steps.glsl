@@ -1,0 +1,71 @@
+// A step of gemv: the products of eight vec4 of columns, for all tokens and panels of an invocation.
+#ifndef STEPS_GLSL
+#define STEPS_GLSL
+
+// fetch is a vec4 of a token's x, with what NORM asks for.
+vec4 fetch(uint t, uint at) {
+	vec4 v = at < push.width ? at4(x, token[t] + at) : vec4(0);
+	if (NORM) {
+		square[t] += v * v;
+		v *= at < push.width ? at4(norm, at) : vec4(0);
+	}
+	return v;
+}
+
+#ifdef TEXEL
+#define input(t, i) handed(xs[t][(i) / LANES], (i) % LANES)
+#else
+#define input(t, i) fetch(t, s * STEP + (i))
+#endif
+
+// advance adds the products of step s of the columns.
+void advance(uint s, uint row[PANELS]) {
+#ifdef TEXEL
+	vec4 xs[TOKENS][STEP / LANES];
+	for (uint t = 0; t < TOKENS; t++)
+		for (uint i = 0; i < STEP / LANES; i++)
+			xs[t][i] = fetch(t, s * STEP + i * LANES + mine());
+#endif
+#if defined(WEIGHT_Q8) && defined(TEXEL)
+	if (TOKENS == 1) { // one panel after another: reading all at once takes half as long again
+		for (uint p = 0; p < PANELS; p++) {
+			float both[UNITS];
+			for (uint h = 0; h < UNITS; h++) {
+				vec4 unit[WVEC];
+				units(w, row[p] + s * PANEL + h * 8, unit);
+				both[h] = 0;
+				for (uint j = 0; j < WVEC; j++)
+					both[h] += dot(input(0, h * WVEC + j), unit[j]);
+			}
+			float d = scale(w, row[p], own % 8, s);
+			for (uint h = 0; h < UNITS; h++)
+				sum[0][p] += d * both[h];
+		}
+		return;
+	}
+#endif
+	float d[PANELS];
+	for (uint p = 0; p < PANELS; p++)
+		d[p] = scale(w, row[p], own % 8, s * UNITS / BLOCK);
+	for (uint h = 0; h < UNITS; h++) {
+		vec4 unit[PANELS][WVEC];
+		for (uint p = 0; p < PANELS; p++) {
+			uint u = s * UNITS + h;
+			units(w, row[p] + u / BLOCK * PANEL + u % BLOCK * 8, unit[p]);
+		}
+		for (uint t = 0; t < TOKENS; t++) {
+			float both[PANELS];
+			for (uint p = 0; p < PANELS; p++)
+				both[p] = 0;
+			for (uint j = 0; j < WVEC; j++) {
+				vec4 v = input(t, h * WVEC + j);
+				for (uint p = 0; p < PANELS; p++)
+					both[p] += dot(v, unit[p][j]);
+			}
+			for (uint p = 0; p < PANELS; p++)
+				sum[t][p] += d[p] * both[p];
+		}
+	}
+}
+
+#endif
