@@ -190,6 +190,12 @@ func compileModel(device *vk.Device, dir string) error {
 			return err
 		}
 	}
+	b := &Batch{model: m, programs: &programs{layout: newStateLayout(m.config, MaxBatch), device: device, unified: p.unified}}
+	for _, rows := range []int{2, 4, 8} {
+		if _, err := b.plan(rows); err != nil {
+			return err
+		}
+	}
 	g := graph.New(device)
 	ops.LimitRead(g, g.Temp(ops.LimitRows, 4))
 	ops.LimitFMA(g, g.Temp(ops.LimitRows, 4), 8)

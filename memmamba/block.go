@@ -40,18 +40,18 @@ func (p *pass) blocks(r graph.Value) {
 // residual stream r.
 func (p *pass) mixer(r, x graph.Value, norm ops.Norm, w *layer, s layerState) {
 	g, E := p.Graph, w.ConvW.Cols
-	uz := ops.NormLinear(g, "in_proj", x, norm, w.InProj, ops.Finish{Bias: w.InBias})
+	uz := ops.NormLinear(g, "in_proj", x, norm, w.InProj, ops.Finish{Bias: w.InBias, Alone: p.single})
 	u, z := g.Columns(uz, 0, E), g.Columns(uz, E, 2*E)
 	u = ops.ConvSiLU(g, u, w.ConvW, w.ConvB, s.conv)
 	p.tap(u)
 	y := p.ssm(u, z, w, s)
-	ops.LinearInto(g, "out_proj", r, y, ops.Norm{}, w.OutProj, ops.Finish{Bias: w.OutBias, Add: r})
+	ops.LinearInto(g, "out_proj", r, y, ops.Norm{}, w.OutProj, ops.Finish{Bias: w.OutBias, Add: r, Alone: p.single})
 }
 
 // ssm is the selective state space with its gate: one step, or a scan over the pass.
 func (p *pass) ssm(u, z graph.Value, w *layer, s layerState) graph.Value {
 	g := p.Graph
-	dbc := ops.Linear(g, "x_proj", u, w.XProj, ops.Finish{})
+	dbc := ops.Linear(g, "x_proj", u, w.XProj, ops.Finish{Alone: p.single})
 	if p.c.ModelType == falconType {
 		ops.SegmentNorm(g, dbc, w.SSM, int(p.c.TimeStepRank), p.c.StateSize, p.c.MixerRMSEps)
 	}

@@ -90,19 +90,23 @@ func (m *Model) fetchLogits(s *State) error {
 
 // readLogits copies n rows of logits from the host's side, where rows are padded.
 func (m *Model) readLogits(s *State, n int) error {
-	vocab, padded := m.config.VocabSize, m.weights.Head.Rows
-	data := m.programs.spans[logitsSlot+hostSide].Buffer.Mapped()
+	vocab := m.config.VocabSize
 	if cap(s.logits) < n*vocab {
 		s.logits = make([]float32, n*vocab)
 	}
 	s.logits = s.logits[:n*vocab]
 	for i := range n {
-		from := 4 * i * padded
-		if err := safetensors.F32.Widen(s.logits[i*vocab:(i+1)*vocab], data[from:from+4*vocab]); err != nil {
+		if err := m.programs.readRow(s.logits[i*vocab:(i+1)*vocab], i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// readRow copies a row of logits from the host's side.
+func (p *programs) readRow(logits []float32, row int) error {
+	from := 4 * row * ops.Padded(len(logits))
+	return safetensors.F32.Widen(logits, p.spans[logitsSlot+hostSide].Buffer.Mapped()[from:from+4*len(logits)])
 }
 
 // choose returns the next token of a sequence. It reads all logits only when the highest do not
@@ -113,7 +117,7 @@ func (m *Model) choose(s *State, sampler *sample.Sampler, room []sample.Choice) 
 		if err := m.underway.wait(); err != nil {
 			return 0, err
 		}
-		if id, ok := sampler.SampleTop(m.choices(room), s.recent); ok {
+		if id, ok := sampler.SampleTop(m.programs.choices(room, 0), s.recent); ok {
 			return id, nil
 		}
 	}
@@ -124,9 +128,9 @@ func (m *Model) choose(s *State, sampler *sample.Sampler, room []sample.Choice) 
 	return sampler.Sample(logits, s.recent)
 }
 
-// choices reads what the device chose.
-func (m *Model) choices(room []sample.Choice) []sample.Choice {
-	data := m.programs.spans[choicesSlot+hostSide].Buffer.Mapped()
+// choices reads what the device chose of a row of logits.
+func (p *programs) choices(room []sample.Choice, row int) []sample.Choice {
+	data := p.spans[choicesSlot+hostSide].Buffer.Mapped()[8*ops.MaxTop*row:]
 	for i := range room {
 		room[i] = sample.Choice{
 			ID:    int32(binary.LittleEndian.Uint32(data[4*i:])),

@@ -157,10 +157,16 @@ func (s *State) remember(tokens []int32) {
 	if s.recent == nil {
 		s.recent = make([]int32, 0, recentTokens+MaxChunk) // so that it never grows
 	}
-	s.recent = append(s.recent, tokens...)
-	if extra := len(s.recent) - recentTokens; extra > 0 {
-		s.recent = slices.Delete(s.recent, 0, extra)
+	s.recent = remembered(s.recent, tokens...)
+}
+
+// remembered is recent with more tokens, of which the last are kept.
+func remembered(recent []int32, tokens ...int32) []int32 {
+	recent = append(recent, tokens...)
+	if extra := len(recent) - recentTokens; extra > 0 {
+		recent = slices.Delete(recent, 0, extra)
 	}
+	return recent
 }
 
 // rows computes the logits of n tokens of the last chunk, from a block of rows on.

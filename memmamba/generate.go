@@ -43,20 +43,10 @@ func (m *Model) generate(ctx context.Context, s *State, prompt []int32, o Genera
 		return err
 	}
 	clock := time.Now()
-	if len(prompt) > 0 || len(s.next) > 0 || s.position == 0 {
-		if err := m.forward(ctx, s, prompt, o.MaxTokens > 0, o.Progress); err != nil {
-			return err
-		}
-		if err := m.underway.wait(); err != nil {
-			return err
-		}
+	if err := m.read(ctx, s, prompt, o, &clock); err != nil {
+		return err
 	}
-	s.timings.Prompt += lap(&clock)
-	s.timings.PromptTokens += len(prompt)
-	stop := o.Stop
-	if stop == nil {
-		stop = m.config.EOS
-	}
+	stop := m.stops(o)
 	room := make([]sample.Choice, ops.MaxTop)
 	for n := 0; n < o.MaxTokens; n++ {
 		if err := ctx.Err(); err != nil {
@@ -84,6 +74,29 @@ func (m *Model) generate(ctx context.Context, s *State, prompt []int32, o Genera
 		}
 	}
 	return nil
+}
+
+// read feeds a prompt, unless there is nothing to feed, up to the choice of the token after it.
+func (m *Model) read(ctx context.Context, s *State, prompt []int32, o GenerateOptions, clock *time.Time) error {
+	if len(prompt) > 0 || len(s.next) > 0 || s.position == 0 {
+		if err := m.forward(ctx, s, prompt, o.MaxTokens > 0, o.Progress); err != nil {
+			return err
+		}
+		if err := m.underway.wait(); err != nil {
+			return err
+		}
+	}
+	s.timings.Prompt += lap(clock)
+	s.timings.PromptTokens += len(prompt)
+	return nil
+}
+
+// stops are the tokens that end a text.
+func (m *Model) stops(o GenerateOptions) []int32 {
+	if o.Stop == nil {
+		return m.config.EOS
+	}
+	return o.Stop
 }
 
 // ahead starts the step of the token that is about to be yielded, so that the device works while the

@@ -11,7 +11,7 @@ import (
 // x + F(c_token) + F(c_layer). x is the normalized stream (T, d).
 func (p *pass) recall(l int, x graph.Value) graph.Value {
 	g, w, S, y := p.Graph, p.w.Layers[l].Memory, p.state.memory.S, x
-	notes := ops.Linear(g, "notes", x, w.Notes, ops.Finish{})
+	notes := ops.Linear(g, "notes", x, w.Notes, ops.Finish{Alone: p.single})
 	p.note(l, x, notes)
 	if p.c.Memory.reads() != readsNever {
 		token := ops.Attend(g, "attend_token", g.Columns(notes, S, 2*S), p.ownPool(l))
@@ -26,7 +26,7 @@ func (p *pass) recall(l int, x graph.Value) graph.Value {
 
 // fuse adds o_proj · a to y, gated by x where the fusion is.
 func (p *pass) fuse(y, x, a graph.Value, r recall) graph.Value {
-	f := ops.Finish{Add: y}
+	f := ops.Finish{Add: y, Alone: p.single}
 	if !r.Gate.Zero() {
 		f.Gate, f.GateBy = r.Gate, x
 	}
@@ -36,7 +36,7 @@ func (p *pass) fuse(y, x, a graph.Value, r recall) graph.Value {
 // note is the Note Block of layer l. Notes wait for their window's end, or in a pass of several
 // windows go to its log.
 func (p *pass) note(l int, x, notes graph.Value) {
-	to := p.state.memory.pendingNotes(p.Graph).Of(l)
+	to := p.state.memory.places(p.Graph, l)
 	if p.log != nil {
 		to = p.log.Of(l)
 	}
@@ -54,7 +54,7 @@ func (p *pass) ownPool(l int) ops.Attention {
 		a = p.log.attention(g, l, l+1, p.w.Memory.TokenKeys.Part(l, 2*m.S))
 	}
 	if p.c.Memory.reads() == readsByState {
-		a.Reads, a.Layer = g.Slot(stateSlot, m.reads, m.L, 1), l
+		a.Reads, a.Layer = m.each(g, m.reads, 1), l
 	}
 	return p.complete(a)
 }
@@ -87,8 +87,9 @@ func (p *pass) beginWindow() {
 	log.commit(p)
 	if c.reads() == readsByState {
 		whole := g.Slot(stateSlot, 0, int(p.state.layerBytes/4)*p.state.layers/4, 4)
-		ops.Decide(g, whole, int(p.state.layerBytes/4), int(p.state.convBytes/4), p.c.StateSize,
-			p.w.Memory.StateScore, p.w.Memory.StateBias, c.StateThreshold, g.Slot(stateSlot, m.reads, m.L, 1))
+		own := p.state.convBytes + int64(m.row)*p.state.hBytes()
+		ops.Decide(g, whole, int(p.state.layerBytes/4), int(own/4), p.c.StateSize,
+			p.w.Memory.StateScore, p.w.Memory.StateBias, c.StateThreshold, m.one(g, m.reads, m.L, 1))
 	}
 	p.projectKeys()
 }
@@ -98,11 +99,11 @@ func (p *pass) projectKeys() {
 	g, c, m := p.Graph, p.c.Memory, p.state.memory
 	n := m.notes(g)
 	if c.reads() != readsNever {
-		ops.Keys(g, ops.Sources{Summaries: n.Summaries, Importances: n.Importances}, p.w.Memory.TokenKeys, g.Slot(stateSlot, m.tokenKV, m.L*m.P, 2*m.S))
+		ops.Keys(g, ops.Sources{Summaries: n.Summaries, Importances: n.Importances}, p.w.Memory.TokenKeys, m.one(g, m.tokenKV, m.L*m.P, 2*m.S))
 	}
 	if m.attending > 0 {
-		worth := g.Slot(stateSlot, m.crossWorth, m.attending, m.crossKeys)
+		worth := m.one(g, m.crossWorth, m.attending, m.crossKeys)
 		sources := ops.CrossSources(g, n, c.Period, c.Pooling, worth)
-		ops.Keys(g, sources, p.w.Memory.LayerKeys, g.Slot(stateSlot, m.crossKV, m.attending*m.crossKeys, 2*m.S))
+		ops.Keys(g, sources, p.w.Memory.LayerKeys, m.one(g, m.crossKV, m.attending*m.crossKeys, 2*m.S))
 	}
 }

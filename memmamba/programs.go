@@ -137,20 +137,26 @@ func (p *programs) allocate(c Config, tokens int) error {
 		{logitsSlot, 4 * int64(min(tokens, rowsBlock)) * int64(vocab), true},
 		{choicesSlot, 8 * ops.MaxTop, true},
 	} {
-		if s.host {
-			if err := p.buffer(s.name+hostSide, s.bytes, vk.HostVisible); err != nil {
-				return err
-			}
-		}
-		if s.host && p.unified {
-			p.spans[s.name] = p.spans[s.name+hostSide]
-			continue
-		}
-		if err := p.buffer(s.name, s.bytes, vk.DeviceLocal); err != nil {
+		if err := p.slot(s.name, s.bytes, s.host); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// slot makes the buffer behind a slot, with host one that the host sees, and another where the device
+// works in a memory of its own.
+func (p *programs) slot(name string, bytes int64, host bool) error {
+	if host {
+		if err := p.buffer(name+hostSide, bytes, vk.HostVisible); err != nil {
+			return err
+		}
+	}
+	if host && p.unified {
+		p.spans[name] = p.spans[name+hostSide]
+		return nil
+	}
+	return p.buffer(name, bytes, vk.DeviceLocal)
 }
 
 func (p *programs) buffer(name string, bytes int64, where vk.Memory) error {
@@ -185,7 +191,7 @@ func (p *programs) copyOut(g *graph.Graph, name string, v graph.Value) {
 func (p *programs) buildStep(g *pass) {
 	g.single = true
 	p.copyParams(g.Graph)
-	r := ops.Embed(g.Graph, p.copyIn(g.Graph, idsSlot, 1, 1), g.w.Embeddings)
+	r := ops.Embed(g.Graph, p.copyIn(g.Graph, idsSlot, g.tokens, 1), g.w.Embeddings)
 	g.blocks(r)
 	p.logits(g, r, g.w.NormF)
 }
@@ -218,19 +224,19 @@ func (p *programs) buildRows(g *pass) {
 // logits multiplies the normalized stream with the head.
 func (p *programs) logits(g *pass, r graph.Value, norm ops.Norm) graph.Value {
 	y := g.Slot(logitsSlot, 0, r.Rows, g.w.Head.Rows)
-	ops.LinearInto(g.Graph, "head", y, r, norm, g.w.Head, ops.Finish{})
+	ops.LinearInto(g.Graph, "head", y, r, norm, g.w.Head, ops.Finish{Alone: g.single})
 	return y
 }
 
 func (p *programs) buildChoose(g *pass) {
 	p.copyParams(g.Graph)
-	top := g.Slot(choicesSlot, 0, 1, 2*ops.MaxTop)
-	ops.TopK(g.Graph, top, g.Slot(logitsSlot, 0, 1, g.w.Head.Rows), g.c.VocabSize)
+	top := g.Slot(choicesSlot, 0, g.tokens, 2*ops.MaxTop)
+	ops.TopK(g.Graph, top, g.Slot(logitsSlot, 0, g.tokens, g.w.Head.Rows), g.c.VocabSize)
 	p.copyOut(g.Graph, choicesSlot, top)
 }
 
 func (p *programs) buildFetch(g *pass) {
-	p.copyOut(g.Graph, logitsSlot, g.Slot(logitsSlot, 0, 1, g.w.Head.Rows))
+	p.copyOut(g.Graph, logitsSlot, g.Slot(logitsSlot, 0, g.tokens, g.w.Head.Rows))
 }
 
 // arena is how many bytes of arena the largest program needs.
@@ -254,10 +260,27 @@ func (p *programs) ioBytes() int64 {
 
 // setParams fills in what changes from pass to pass. No program may be running.
 func (p *programs) setParams(tokens int, position int64) {
-	b := p.spans[ops.ParamsSlot+hostSide].Buffer.Mapped()
-	for i, v := range []uint32{uint32(tokens), 1, 0, 0, uint32(position)} {
-		binary.LittleEndian.PutUint32(b[4*i:], v)
+	one := params(p.spans[ops.ParamsSlot+hostSide].Buffer.Mapped())
+	one.pass(tokens, 1)
+	one.sequence(0, position, 0)
+}
+
+// params are the parameters of a pass as the host writes them.
+type params []byte
+
+func (b params) put(i int, v uint32) { binary.LittleEndian.PutUint32(b[4*i:], v) }
+
+// pass is of so many tokens of each of so many sequences.
+func (b params) pass(tokens, sequences int) {
+	for i, v := range [4]uint32{uint32(tokens), uint32(sequences)} {
+		b.put(i, v)
 	}
+}
+
+// sequence i is at a position and has a row of the state.
+func (b params) sequence(i int, position int64, row int) {
+	b.put(4+i, uint32(position))
+	b.put(4+ops.MaxSequences+i, uint32(row))
 }
 
 func (p *programs) setIDs(ids []int32) {

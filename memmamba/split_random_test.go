@@ -127,7 +127,7 @@ func openSaved(r rapid.TB, s *State) (stateHeader, []int32, []float32) {
 	numbers := make([]float32, len(block)/4)
 	for i := range numbers {
 		word := binary.LittleEndian.Uint32(block[4*i:])
-		if at := int64(4 * i); at >= m.position && at < m.pending {
+		if at := int64(4 * i); at >= m.position.at && at < m.pending.at {
 			numbers[i] = float32(word)
 		} else {
 			numbers[i] = math.Float32frombits(word)
@@ -135,8 +135,8 @@ func openSaved(r rapid.TB, s *State) (stateHeader, []int32, []float32) {
 	}
 	// Pending notes of nothing are whatever earlier windows left.
 	for i := range m.L * m.W {
-		if binary.LittleEndian.Uint32(block[m.noted+4*int64(i):]) == 0 {
-			from := int(m.pending)/4 + i*m.S
+		if binary.LittleEndian.Uint32(block[m.noted.at+4*int64(i):]) == 0 {
+			from := int(m.pending.at)/4 + i*m.S
 			clear(numbers[from : from+m.S])
 		}
 	}

@@ -71,7 +71,7 @@ func (s *State) reads(window int64) ([]bool, error) {
 	if rule := s.model.config.Memory.reads(); rule != readsByState {
 		return slices.Repeat([]bool{rule == readsAlways && window > 0}, m.L), nil
 	}
-	data, err := s.download(m.reads, 4*int64(m.L))
+	data, err := s.download(m.reads.at, 4*int64(m.L))
 	if err != nil {
 		return nil, err
 	}
@@ -98,12 +98,12 @@ func (s *State) Memory() ([]LayerMemory, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.download(m.pool, m.reads-m.pool)
+	data, err := s.download(m.pool.at, m.reads.at-m.pool.at)
 	if err != nil {
 		return nil, err
 	}
-	word := func(region int64, i int) uint32 {
-		return binary.LittleEndian.Uint32(data[region-m.pool+4*int64(i):])
+	word := func(r region, i int) uint32 {
+		return binary.LittleEndian.Uint32(data[r.at-m.pool.at+4*int64(i):])
 	}
 	layers := make([]LayerMemory, m.L)
 	for l := range layers {
@@ -124,9 +124,9 @@ func (s *State) Memory() ([]LayerMemory, error) {
 
 // check looks for what kernels and callers rely on in the block of a saved state.
 func (m *memoryLayout) check(block []byte, position int64) error {
-	word := func(region, i int64) uint32 { return binary.LittleEndian.Uint32(block[region+4*i:]) }
-	worth := func(region, i int64) (float32, bool) {
-		importance := math.Float32frombits(word(region, i))
+	word := func(r region, i int64) uint32 { return binary.LittleEndian.Uint32(block[r.at+4*i:]) }
+	worth := func(r region, i int64) (float32, bool) {
+		importance := math.Float32frombits(word(r, i))
 		return importance, importance >= 0 && importance <= 1
 	}
 	for i := range int64(m.L * m.P) {

@@ -76,7 +76,7 @@ func TestPassesFit(t *testing.T) {
 			memory := config.Memory
 			memory.PoolSize, memory.SummaryDim, memory.Window = c.Pool, c.Summary, c.Window
 			memory.Period, memory.Pooling, memory.StateThreshold = 4, pooling, 0
-			m := newMemoryLayout(config, 0)
+			m := newMemoryLayout(config, 1, 0)
 			n := m.passTokens(MaxChunk, memory)
 			windows := (n+m.W-2)/m.W + 1
 			for what, bytes := range map[string]int{
