@@ -19,14 +19,15 @@ func benchCommand() *cli.Command {
 		Name:      "bench",
 		Category:  groupRun,
 		Usage:     "measure tokens per second, and the time of every op",
-		UsageText: "mmrun bench [-p TOKENS] [-n TOKENS] [-r RUNS] [--context N,...] [--ops] [--limits] [FLAGS]",
-		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean, the standard deviation and the best of the runs after one that does not count; what else the machine does can only make a run slower. With --context both start where a sequence has so many tokens already; the lengths take turns in every run, so that what else the machine does meets all of them alike, and for each the memory of the process and of the device is shown, too. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, from a fresh state, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%.
+		UsageText: "mmrun bench [-p TOKENS] [-n TOKENS] [-r RUNS] [--context N,...] [--batch N,...] [FLAGS]",
+		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean, the standard deviation and the best of the runs after one that does not count; what else the machine does can only make a run slower. With --context both start where a sequence has so many tokens already; the lengths take turns in every run, so that what else the machine does meets all of them alike, and for each the memory of the process and of the device is shown, too. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, from a fresh state, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%. With --batch it also generates -n tokens of each of several sequences together, for every number of sequences, and prints how many tokens all of them get in a second.
 
 Examples:
 mmrun bench
 mmrun bench --model ~/models/mamba-130m -p 2048 -n 64 -r 3
 mmrun bench --ops -n 0
 mmrun bench --context 1000,10000,100000
+mmrun bench -p 0 -n 32 --batch 1,2,4,8,16,32,64
 mmrun bench --limits -p 512 -n 32 -r 3
 mmrun bench --json | jq '.results[] | {test, mean_tokens_per_s}'`,
 		Flags: slices.Concat([]cli.Flag{
@@ -34,6 +35,7 @@ mmrun bench --json | jq '.results[] | {test, mean_tokens_per_s}'`,
 			&cli.IntFlag{Name: "n-gen", Aliases: []string{"n"}, Category: "Measurement", Value: 128, Usage: "generate `N` tokens; 0 leaves it out"},
 			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Category: "Measurement", Value: 5, Usage: "measure `N` times"},
 			&cli.StringFlag{Name: "context", Category: "Measurement", Value: "0", Usage: "start after `N,N,...` tokens that the sequence has already"},
+			&cli.StringFlag{Name: "batch", Category: "Measurement", Usage: "also measure `N,N,...` sequences together"},
 			&cli.BoolFlag{Name: "ops", Category: "Measurement", Usage: "also measure every op on the device"},
 			&cli.BoolFlag{Name: "limits", Category: "Measurement", Usage: "also measure the device's limits and how close every op comes to them"},
 			jsonFlag("print one JSON object instead of tables"),
@@ -52,6 +54,10 @@ func benchAction(c *cli.Context) (err error) {
 	}
 	if c.Int("n-prompt")+c.Int("n-gen") == 0 {
 		return usagef("-p 0 and -n 0 leave nothing to measure")
+	}
+	sizes, err := batchSizes(c)
+	if err != nil {
+		return err
 	}
 	points, err := contextFlag(c.String("context"))
 	if err != nil {
@@ -73,7 +79,7 @@ func benchAction(c *cli.Context) (err error) {
 	defer state.Close()
 	sig := signalsOf(c)
 	sig.graceful()
-	b := &benchmark{engine: e, state: state, runs: c.Int("repetitions"), points: points}
+	b := &benchmark{engine: e, state: state, runs: c.Int("repetitions"), points: points, sizes: sizes}
 	if c.Bool("limits") {
 		b.limits = &memmamba.Limits{}
 	}
@@ -89,6 +95,7 @@ type benchmark struct {
 	state    *memmamba.State
 	runs     int
 	points   []*contextPoint  // in order, one at least
+	sizes    []int            // of batches
 	limits   *memmamba.Limits // when they were asked for
 	results  []*benchResult
 	profiles []*opProfile
@@ -99,6 +106,7 @@ type benchResult struct {
 	Test      string    `json:"test"`
 	Context   int       `json:"context"`
 	Tokens    int       `json:"tokens"`
+	Batch     int       `json:"batch,omitempty"` // sequences
 	Mean      float64   `json:"mean_tokens_per_s"`
 	Deviation float64   `json:"deviation_tokens_per_s"`
 	Best      float64   `json:"best_tokens_per_s"`
@@ -126,8 +134,16 @@ func (b *benchmark) run(ctx context.Context, promptTokens, genTokens int, ops bo
 	if err := b.measure("prompt", promptTokens, whole); err != nil {
 		return err
 	}
-	if err := b.measure("generate", genTokens, single); err != nil || !ops && b.limits == nil {
+	if err := b.measure("generate", genTokens, single); err != nil {
 		return err
+	}
+	for _, n := range b.sizes {
+		if err := b.measureBatch(ctx, n, genTokens); err != nil {
+			return err
+		}
+	}
+	if !ops && b.limits == nil {
+		return nil
 	}
 	if err := b.measureLimits(); err != nil {
 		return err

@@ -28,10 +28,12 @@ func generateCommand() *cli.Command {
 		Name:      "generate",
 		Category:  groupRun,
 		Usage:     "write text that continues a prompt",
-		UsageText: "mmrun generate --prompt TEXT | --prompt-file FILE | - [FLAGS]",
+		UsageText: "mmrun generate --prompt TEXT | --prompt-file FILE | - | --batch FILE [FLAGS]",
 		Description: `The text goes to standard output as it is made, and nothing else does: the prompt is not repeated. A line of timings follows on standard error when that is a terminal. Writing ends after --max-tokens, at the model's end-of-text token, before a --stop text, or with Ctrl-C.
 
 With --json the output is one object: model, device, seed, prompt_tokens and tokens (ids), text, finish_reason (length, eos, stop or interrupted), timings (load_s, prompt_s, generate_s, prompt_tokens_per_s, generate_tokens_per_s) and memory (weights, state, activations and all that is allocated on the device, in bytes).
+
+With --batch the lines of a file are prompts, of which up to --batch-size are continued together: the weights are read once for all of them, so that more tokens are made in a second. Every text is the one that its prompt and the seed give alone. The output is one JSON object a line, in the order of the input: index (from 0), seed, prompt_tokens, tokens, text, finish_reason and timings. Before anything is generated all prompts are read; a line that is empty or not UTF-8 is an error. After Ctrl-C what there is by then is written.
 
 Examples:
 mmrun generate --prompt "It was a dark night"
@@ -39,8 +41,9 @@ mmrun generate --model ~/models/mamba-130m --prompt-file chapter.txt --temp 0
 mmrun generate "Dear Sir," --stop $'\n\n' --max-tokens 80
 fortune | mmrun generate - --seed 7 --json | jq -r .text
 mmrun generate --prompt-file book.txt --max-tokens 0 --state-save book.state
-mmrun generate --state-load book.state --prompt "In short, "`,
-		Flags:  slices.Concat(textFlags("to continue"), output, samplingFlags(), stateFlags(), engineFlags()),
+mmrun generate --state-load book.state --prompt "In short, "
+mmrun generate --batch prompts.txt --batch-size 32 -n 100 | jq -r .text`,
+		Flags:  slices.Concat(textFlags("to continue"), output, batchFlags(), samplingFlags(), stateFlags(), engineFlags()),
 		Action: generateAction,
 	}
 }
@@ -70,33 +73,28 @@ func stateFlags() []cli.Flag {
 	}
 }
 
-// Ways for a text to end, as finish_reason of --json.
-const (
-	finishLength      = "length"
-	finishEOS         = "eos"
-	finishStop        = "stop"
-	finishInterrupted = "interrupted"
-)
-
 // generation is one run of the command.
 type generation struct {
 	*engine
 	tok     *tokenizer.Tokenizer
 	options memmamba.GenerateOptions
-	emit    func(text string) error // streams text out
-	saves   bool                    // the state, to go on from
-	stop    stopper
+	writing
 
-	prompt, tokens []int32
-	text           strings.Builder
-	finish         string
-	spent          memmamba.Timings
+	prompt []int32
+	spent  memmamba.Timings
 }
 
 func generateAction(c *cli.Context) (err error) {
-	g := &generation{emit: func(text string) error { return printText(c, text) }}
+	if c.IsSet("batch") {
+		return batchAction(c)
+	}
+	if c.IsSet("batch-size") {
+		return usagef("--batch-size needs --batch")
+	}
+	g := &generation{}
+	g.emit = func(text string) error { return printText(c, text) }
 	if c.Bool("json") {
-		g.emit = func(string) error { return nil }
+		g.emit = silent
 	}
 	if err := g.readFlags(c); err != nil {
 		return err
@@ -197,23 +195,19 @@ func (g *generation) encode(in input, src source) (err error) {
 func (g *generation) run(ctx context.Context, state *memmamba.State) error {
 	progress := g.console.progress("prompt", tokenWords)
 	g.options.Progress = func(done, total int) { progress(int64(done), int64(total)) }
-	stream, failed := g.startStream(state.Recent(unfinishedTokens)), error(nil)
+	g.stream = g.startStream(state.Recent(unfinishedTokens))
+	var failed error
 	for id, err := range g.Generate(ctx, state, g.prompt, g.options) {
 		if failed = err; err != nil {
 			break
 		}
 		g.console.clear()
-		g.tokens = append(g.tokens, id)
-		if failed = g.write(stream.Push(id)); failed != nil || g.finish != "" {
+		if failed = g.add(id); failed != nil || g.finish != "" {
 			break
 		}
 	}
 	g.spent = state.Timings()
-	rest := stream.Flush()
-	if g.saves { // the run that goes on ends the character
-		rest = ""
-	}
-	return g.wrapUp(failed, rest)
+	return g.wrapUp(failed)
 }
 
 // unfinishedTokens are more than a character that is not complete yet is made of.
@@ -231,44 +225,14 @@ func (g *generation) startStream(recent []int32) *tokenizer.Stream {
 	return stream
 }
 
-// write streams a piece of text, unless it belongs to a stop text.
-func (g *generation) write(piece string) error {
-	text, stopped := g.stop.push(piece)
-	if stopped {
-		g.finish = finishStop
-	}
-	return g.show(text)
-}
-
-func (g *generation) show(text string) error {
-	if text == "" {
-		return nil
-	}
-	g.text.WriteString(text)
-	return g.emit(text)
-}
-
 // wrapUp writes the text that was held back, and ends the last line of what was streamed.
-func (g *generation) wrapUp(failed error, rest string) error {
+func (g *generation) wrapUp(failed error) error {
 	interrupted := errors.Is(failed, context.Canceled) && len(g.tokens) > 0
 	if failed != nil && !interrupted {
 		return failed
 	}
-	if g.finish == "" {
-		if err := g.write(rest); err != nil {
-			return err
-		}
-	}
-	if err := g.show(g.stop.flush()); err != nil {
+	if err := g.end(g.options.MaxTokens, interrupted); err != nil {
 		return err
-	}
-	switch {
-	case interrupted:
-		g.finish = finishInterrupted
-	case g.finish == "" && len(g.tokens) == g.options.MaxTokens:
-		g.finish = finishLength
-	case g.finish == "":
-		g.finish = finishEOS
 	}
 	if g.options.MaxTokens > 0 && !strings.HasSuffix(g.text.String(), "\n") {
 		return cmp.Or(g.emit("\n"), failed)

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/memmamba"
+)
+
+// batchSizes are the numbers of sequences that --batch asks to measure.
+func batchSizes(c *cli.Context) ([]int, error) {
+	if !c.IsSet("batch") {
+		return nil, nil
+	}
+	if c.Int("n-gen") == 0 {
+		return nil, usagef("-n 0 leaves nothing to measure with --batch")
+	}
+	var sizes []int
+	for _, field := range strings.Split(c.String("batch"), ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil || n < 1 || n > memmamba.MaxBatch {
+			return nil, usagef("--batch: %q is not a number of sequences from 1 to %d", field, memmamba.MaxBatch)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
+// measureBatch measures n tokens of each of so many sequences that are generated together.
+func (b *benchmark) measureBatch(ctx context.Context, sequences, n int) error {
+	batch, err := b.NewBatch(sequences)
+	if err != nil {
+		return err
+	}
+	defer batch.Close()
+	test := fmt.Sprintf("batch %d", sequences)
+	result := &benchResult{Test: test, Tokens: sequences * n, Batch: sequences}
+	progress := b.console.progress(test, runWords)
+	defer b.console.clear()
+	for i := range b.runs + 1 {
+		took, err := b.runBatch(ctx, batch, n)
+		if err != nil {
+			return err
+		}
+		if i > 0 { // the first run compiles and warms caches
+			result.Samples = append(result.Samples, perSecond(result.Tokens, took))
+		}
+		progress(int64(i+1), int64(b.runs+1))
+	}
+	result.Mean, result.Deviation = meanDeviation(result.Samples)
+	result.Best = slices.Max(result.Samples)
+	b.results = append(b.results, result)
+	return nil
+}
+
+// runBatch fills a batch with sequences of one token, each another, and returns how long n more of each
+// take.
+func (b *benchmark) runBatch(ctx context.Context, batch *memmamba.Batch, n int) (time.Duration, error) {
+	first := b.randomTokens(memmamba.MaxBatch)
+	for batch.Room() > 0 {
+		if err := b.state.Reset(); err != nil {
+			return 0, err
+		}
+		o := memmamba.GenerateOptions{MaxTokens: n + 1, Stop: []int32{}}
+		if _, err := batch.Join(ctx, b.state, first[batch.Room()-1:][:1], o); err != nil {
+			return 0, err
+		}
+	}
+	start := time.Now()
+	for {
+		fresh, err := batch.Next(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if len(fresh) == 0 {
+			return time.Since(start), nil
+		}
+	}
+}
