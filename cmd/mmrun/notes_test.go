@@ -153,7 +153,7 @@ func TestNotesText(t *testing.T) {
 			t.Errorf("the text does not say %q:\n%s", want, out)
 		}
 	}
-	wantError(t, mmrun(t, "", "notes", "-q", "x"), exitFailure, `model_type "mamba" writes no notes`)
+	wantError(t, mmrun(t, "", "notes", "-q", "--model", modelDir(t, "mamba-tiny"), "x"), exitFailure, `model_type "mamba" writes no notes`)
 	wantError(t, mmrun(t, "", "notes", "-q", "--model", modelDir(t, "memmamba-fifo"), ""), exitFailure, "the text is empty")
 	wantError(t, mmrun(t, "", "notes"), exitUsage, "no text")
 }
