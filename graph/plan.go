@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 	"sort"
 
 	"github.com/mmrun/mmrun/vk"
@@ -124,6 +125,9 @@ func (h *home) extent(write bool) extent {
 	case temporary:
 		return extent{"arena", h.offset, h.offset + h.size, write}
 	case slot:
+		if h.whole {
+			return extent{"slot " + h.name, 0, math.MaxInt64, write}
+		}
 		return extent{"slot " + h.name, h.offset, h.offset + h.size, write}
 	}
 	return extent{h.span.Buffer, h.span.Off, h.span.Off + h.size, write}

@@ -117,6 +117,9 @@ func (h *home) resolve(s Spans) (vk.Span, error) {
 	if h.offset+h.size > span.Size {
 		return vk.Span{}, fmt.Errorf("slot %s has %d bytes, %d are needed", h.name, span.Size, h.offset+h.size)
 	}
+	if h.whole {
+		return span, nil
+	}
 	return vk.Span{Buffer: span.Buffer, Off: span.Off + h.offset, Size: h.size}, nil
 }
 

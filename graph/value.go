@@ -42,7 +42,8 @@ type home struct {
 	span        vk.Span // of a constant
 	offset      int64   // in the slot, or in the arena once planned
 	size        int64
-	first, last int // nodes that use it, for temporaries; -1 before any
+	whole       bool // all of a slot, however large that is
+	first, last int  // nodes that use it, for temporaries; -1 before any
 }
 
 const alignment = 256 // of every home; no device asks for more
@@ -69,6 +70,12 @@ func (g *Graph) Slot(name string, offset int64, rows, cols int) Value {
 		g.Fail(fmt.Errorf("slot %s: offset %d is no multiple of %d", name, offset, alignment))
 	}
 	return g.add(&home{kind: slot, name: name, offset: offset}, rows, cols)
+}
+
+// Whole returns a value over all of a span that is named now and given when the program is recorded, of
+// as many rows as it then has: one that grows while the program stays.
+func (g *Graph) Whole(name string, cols int) Value {
+	return g.add(&home{kind: slot, name: name, whole: true}, 1, cols)
 }
 
 func (g *Graph) add(h *home, rows, cols int) Value {

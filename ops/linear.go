@@ -6,6 +6,7 @@ import "github.com/mmrun/mmrun/graph"
 type Finish struct {
 	Bias     Weight      // (M): + bias
 	Softplus bool        // ln(1 + eˣ)
+	GELU     bool        // or x Φ(x), with Φ the normal distribution
 	Gate     Weight      // (2, M), weight then bias: · sigmoid(weight ⊙ GateBy + bias)
 	GateBy   graph.Value // (T, M)
 	Add      graph.Value // (T, M): + add
@@ -23,7 +24,7 @@ func Linear(g *graph.Graph, op string, x graph.Value, w Weight, f Finish) graph.
 	return y
 }
 
-// NormLinear returns W RMSNorm(x); for one token the norm costs no pass of its own.
+// NormLinear returns W norm(x); for one token an RMSNorm costs no pass of its own.
 // Shapes: as Linear.
 func NormLinear(g *graph.Graph, op string, x graph.Value, n Norm, w Weight, f Finish) graph.Value {
 	y := g.Temp(x.Rows, w.Rows)
@@ -44,18 +45,23 @@ func LinearInto(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f
 			return
 		}
 	}
-	if x.Rows == 1 || f.Alone {
+	one := x.Rows == 1 || f.Alone
+	if !n.Weight.Zero() && (!one || n.centered()) {
+		x, n = Normalize(g, x, n), Norm{}
+	}
+	if one {
 		gemv(g, op, y, x, n, w, f)
 		return
-	}
-	if !n.Weight.Zero() {
-		x = RMSNorm(g, x, n)
 	}
 	gemm(g, op, y, x, w, f)
 }
 
 func (f Finish) spec() []uint32 {
-	return []uint32{flag(!f.Bias.Zero()), flag(f.Softplus), flag(!f.Add.Zero()), flag(!f.Gate.Zero())}
+	act := flag(f.Softplus)
+	if f.GELU {
+		act = 2
+	}
+	return []uint32{flag(!f.Bias.Zero()), act, flag(!f.Add.Zero()), flag(!f.Gate.Zero())}
 }
 
 // values returns bias, add, gatex and gate, or stand for those that are left out.

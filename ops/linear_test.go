@@ -25,7 +25,7 @@ func testLinear(t *testing.T, access graph.Access, kind Type, T, K, M int) {
 	what := fmt.Sprintf("%s %dx%d", kind, M, K)
 	finishes := []string{"none"}
 	if kind == F32 && access == graph.New(device).Access() { // what follows the product knows no type
-		finishes = append(finishes, "bias", "softplus", "add", "gate", "norm")
+		finishes = append(finishes, "bias", "softplus", "gelu", "add", "gate", "norm", "layernorm")
 	}
 	for _, finish := range finishes {
 		r := newRig(t, access, T, 1, 0, 0)
@@ -43,6 +43,11 @@ func testLinear(t *testing.T, access graph.Access, kind Type, T, K, M int) {
 			for i, v := range want {
 				want[i] = float32(ref.Softplus(float64(v)))
 			}
+		case "gelu":
+			f.GELU = true
+			for i, v := range want {
+				want[i] = float32(ref.GELU(float64(v)))
+			}
 		case "add":
 			f.Add = r.value("add", T, M, add)
 			want = ref.Add(want, add)
@@ -54,6 +59,10 @@ func testLinear(t *testing.T, access graph.Access, kind Type, T, K, M int) {
 			weight := r.random(K, 1)
 			n = Norm{Weight: r.vector(weight), Width: K, Eps: 1e-5}
 			want = ref.Linear(ref.RMSNorm(numbers, weight, 1e-5, T, K), wide, nil, T, K, M)
+		case "layernorm":
+			weight, shift := r.random(K, 1), r.random(K, 1)
+			n = Norm{Weight: r.vector(weight), Bias: r.vector(shift), Width: K, Eps: 1e-5}
+			want = ref.Linear(ref.LayerNorm(numbers, weight, shift, 1e-5, T, K), wide, nil, T, K, M)
 		}
 		near(t, what+" "+finish, r.run(NormLinear(r.g, "linear", x, n, w, f)), want)
 	}
@@ -124,5 +133,26 @@ func BenchmarkLinear(b *testing.B) {
 				Linear(r.g, "linear", r.value("x", T, 768, r.random(T*768, 1)), w, Finish{})
 			})
 		}
+	}
+}
+
+// TestGELU goes through numbers far on both sides of zero: a matrix of one column takes each as it is.
+func TestGELU(t *testing.T) {
+	const T, M = 3, 8 * 400
+	for _, access := range accesses {
+		r := newRig(t, access, T, 1, 0, 0)
+		weights, want := make([]float32, M*Pad), make([]float32, 0, T*M)
+		for m := range M {
+			weights[m*Pad] = float32(m-M/2) / 160 // to ±10
+		}
+		x := make([]float32, T*Pad)
+		for i := range T {
+			x[i*Pad] = []float32{1, -0.03, 20}[i]
+			for m := range M {
+				want = append(want, float32(ref.GELU(float64(x[i*Pad]*weights[m*Pad]))))
+			}
+		}
+		w, _ := r.matrix(F32, M, Pad, weights)
+		near(t, string(access), r.run(Linear(r.g, "linear", r.value("x", T, Pad, x), w, Finish{GELU: true})), want)
 	}
 }

@@ -56,13 +56,18 @@ func newRig(t testing.TB, access graph.Access, tokens, sequences, row, position 
 // newRigOf is for tokens of each of the sequences that have rows of the state, at positions.
 func newRigOf(t testing.TB, access graph.Access, tokens int, rows, positions []int) *rig {
 	r := &rig{t: t, g: graph.NewAccess(device, access), slots: map[string]vk.Span{}, rng: rand.New(rand.NewPCG(1, 2))}
+	r.params(tokens, sequences, row, position)
+	return r
+}
+
+// params says what a pass is of.
+func (r *rig) params(tokens, sequences, row, position int) {
 	words := make([]uint32, ParamsBytes/4)
 	words[0], words[1] = uint32(tokens), uint32(len(rows))
 	for b := range rows {
 		words[4+b], words[4+MaxSequences+b] = uint32(positions[b]), uint32(rows[b])
 	}
 	r.words(ParamsSlot, words)
-	return r
 }
 
 func (r *rig) buffer(bytes int64) *vk.Buffer {

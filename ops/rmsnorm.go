@@ -2,10 +2,11 @@ package ops
 
 import "github.com/mmrun/mmrun/graph"
 
-// Norm is an RMSNorm to apply: y = x / sqrt(mean(x²) + Eps) ⊙ Weight. Width is the number of
-// columns that count, without padding.
+// Norm is an RMSNorm to apply: y = x / sqrt(mean(x²) + Eps) ⊙ Weight, or where there is a Bias a
+// LayerNorm. Width is the number of columns that count, without padding.
 type Norm struct {
 	Weight Weight
+	Bias   Weight
 	Width  int
 	Eps    float64
 }

@@ -37,3 +37,6 @@ func dot(a, b []float32) float64 {
 	}
 	return sum
 }
+
+// GELU returns x Φ(x), with Φ the normal distribution (arXiv 1606.08415).
+func GELU(x float64) float64 { return x * 0.5 * math.Erfc(-x/math.Sqrt2) }

@@ -17,6 +17,15 @@ float softplus(float x) {
 }
 vec4 softplus(vec4 x) { return vec4(softplus(x.x), softplus(x.y), softplus(x.z), softplus(x.w)); }
 
+// x Φ(x) with Φ the normal distribution, which GLSL has no function for: erf after Abramowitz and
+// Stegun, 7.1.26, within 2e-7.
+float gelu(float x) {
+	float z = abs(x) * 0.70710678, t = 1.0 / (1.0 + 0.3275911 * z);
+	float p = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+	float tail = 0.5 * p * exp(-z * z); // 1 - Φ(|x|)
+	return x < 0 ? x * tail : x - x * tail;
+}
+
 float sum4(vec4 v) { return (v.x + v.y) + (v.z + v.w); }
 
 #endif
