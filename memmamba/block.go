@@ -21,6 +21,10 @@ type pass struct {
 // blocks takes the residual stream r through all layers: r = r + mixer(RMSNorm(r)), with what the
 // memory recalls fused into the mixer's input. r is (T, d) and is replaced.
 func (p *pass) blocks(r graph.Value) {
+	if p.c.Transformer != nil {
+		p.transformer(r)
+		return
+	}
 	for l := range p.w.Layers {
 		w, s := &p.w.Layers[l], p.state.layer(p.Graph, l)
 		if w.Memory == nil && p.taps == nil {

@@ -2,6 +2,7 @@ package memmamba
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 
 // Config is a model's config.json with the defaults of Hugging Face's MambaConfig for what is absent.
 type Config struct {
-	ModelType         string  `json:"model_type"`          // "mamba", "falcon_mamba" or "memmamba"
+	ModelType         string  `json:"model_type"`          // "mamba", "falcon_mamba", "memmamba" or "gpt_neox"
 	VocabSize         int     `json:"vocab_size"`          // rows of the embedding
 	HiddenSize        int     `json:"hidden_size"`         // d
 	IntermediateSize  int     `json:"intermediate_size"`   // E
@@ -37,6 +38,10 @@ type Config struct {
 
 	// Memory is set for MemMamba models only.
 	Memory *MemoryConfig `json:"-"`
+
+	// Transformer is set for GPT-NeoX models only, which take from above what says nothing of a
+	// state space.
+	Transformer *TransformerConfig `json:"-"`
 }
 
 // The limits of what the kernels take.
@@ -92,6 +97,9 @@ func ParseConfig(name string, data []byte) (Config, error) {
 	}
 	if err := decode(data, &c); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if c.ModelType == neoxType {
+		return parseTransformer(name, data)
 	}
 	if c.ModelType == memmambaType {
 		c.Memory = defaultMemory()
@@ -159,7 +167,7 @@ func wordsFor(t reflect.Type) string {
 	return "a " + t.Kind().String()
 }
 
-const memmambaType, falconType = "memmamba", "falcon_mamba"
+const memmambaType, falconType, neoxType = "memmamba", "falcon_mamba", "gpt_neox"
 
 func (c *Config) validate() error {
 	switch c.ModelType {
@@ -167,31 +175,19 @@ func (c *Config) validate() error {
 	case "":
 		return errors.New("model_type is missing")
 	default:
-		return fmt.Errorf("model_type %q is not known (mamba, falcon_mamba and memmamba are)", c.ModelType)
+		return fmt.Errorf("model_type %q is not known (mamba, falcon_mamba, memmamba and gpt_neox are)", c.ModelType)
 	}
 	if c.HiddenAct != "silu" {
 		return fmt.Errorf("hidden_act %q is not supported (silu is)", c.HiddenAct)
 	}
-	for _, f := range []struct {
-		name            string
-		value, min, max int
-	}{
-		{"vocab_size", c.VocabSize, 1, maxVocabulary},
-		{"hidden_size", c.HiddenSize, 1, maxWidth},
-		{"intermediate_size", c.IntermediateSize, 1, maxWidth},
-		{"num_hidden_layers", c.NumHiddenLayers, 1, maxLayers},
-		{"state_size", c.StateSize, 1, maxStateSize},
-		{"conv_kernel", c.ConvKernel, 2, maxConvKernel},
-		{"time_step_rank", int(c.TimeStepRank), 1, maxWidth},
-	} {
-		if f.value < f.min || f.value > f.max {
-			return fmt.Errorf("%s %d is not within %d to %d", f.name, f.value, f.min, f.max)
-		}
-	}
-	for name, eps := range map[string]float64{"layer_norm_epsilon": c.LayerNormEpsilon, "mixer_rms_eps": c.MixerRMSEps} {
-		if !(eps >= 0) || math.IsInf(eps, 0) {
-			return fmt.Errorf("%s %g is not a small positive number", name, eps)
-		}
+	err := cmp.Or(c.checkSizes(),
+		within("state_size", c.StateSize, 1, maxStateSize),
+		within("conv_kernel", c.ConvKernel, 2, maxConvKernel),
+		within("time_step_rank", int(c.TimeStepRank), 1, maxWidth),
+		checkEpsilon("layer_norm_epsilon", c.LayerNormEpsilon),
+		checkEpsilon("mixer_rms_eps", c.MixerRMSEps))
+	if err != nil {
+		return err
 	}
 	if c.Quantization != nil {
 		if err := c.Quantization.Validate(); err != nil {
@@ -200,6 +196,29 @@ func (c *Config) validate() error {
 	}
 	if c.Memory != nil {
 		return c.Memory.validate(c.NumHiddenLayers)
+	}
+	return nil
+}
+
+// checkSizes checks those that models of every type have.
+func (c *Config) checkSizes() error {
+	return cmp.Or(
+		within("vocab_size", c.VocabSize, 1, maxVocabulary),
+		within("hidden_size", c.HiddenSize, 1, maxWidth),
+		within("intermediate_size", c.IntermediateSize, 1, maxWidth),
+		within("num_hidden_layers", c.NumHiddenLayers, 1, maxLayers))
+}
+
+func within(name string, value, low, high int) error {
+	if value < low || value > high {
+		return fmt.Errorf("%s %d is not within %d to %d", name, value, low, high)
+	}
+	return nil
+}
+
+func checkEpsilon(name string, eps float64) error {
+	if !(eps >= 0) || math.IsInf(eps, 0) {
+		return fmt.Errorf("%s %g is not a small positive number", name, eps)
 	}
 	return nil
 }

@@ -17,7 +17,11 @@ type fingerprint [sha256.Size]byte
 // is loaded is another one.
 func newFingerprint(c Config, quantize string, tensors *safetensors.Model) fingerprint {
 	h := sha256.New()
-	for _, part := range []any{c, c.Memory} {
+	parts := []any{c, c.Memory}
+	if c.Transformer != nil {
+		parts = append(parts, c.Transformer)
+	}
+	for _, part := range parts {
 		if err := json.NewEncoder(h).Encode(part); err != nil {
 			panic(err) // a struct of numbers and words always encodes
 		}

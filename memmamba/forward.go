@@ -98,8 +98,8 @@ func (m *Model) check(s *State, tokens []int32) error {
 	if len(tokens) == 0 {
 		return errNoTokens
 	}
-	if s.position+int64(len(tokens)) > maxPosition {
-		return fmt.Errorf("a sequence of %d tokens is longer than %d", s.position+int64(len(tokens)), int64(maxPosition))
+	if total, most := s.position+int64(len(tokens)), m.config.maxTokens(); total > most {
+		return fmt.Errorf("a sequence of %d tokens is longer than the model's %d", total, most)
 	}
 	for i, id := range tokens {
 		if id < 0 || int(id) >= m.config.VocabSize {
@@ -138,6 +138,12 @@ func (m *Model) feed(s *State, tokens []int32, run func() error, limit int) (int
 	if memory := m.config.Memory; memory != nil {
 		var err error
 		if n, err = m.meetWindows(s, n); err != nil {
+			return 0, err
+		}
+	}
+	if s.cache != nil {
+		n = min(n, m.programs.passTokens(m.config))
+		if err := s.reserve(s.position + int64(n)); err != nil {
 			return 0, err
 		}
 	}

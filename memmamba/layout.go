@@ -36,6 +36,9 @@ type layerState struct {
 }
 
 func newStateLayout(c Config, rows int) *stateLayout {
+	if c.Transformer != nil {
+		return &stateLayout{rows: rows, layers: c.NumHiddenLayers} // it has a cache
+	}
 	s := &stateLayout{rows: rows, E: ops.Padded(c.IntermediateSize), N: ops.Padded(c.StateSize), K: c.ConvKernel, layers: c.NumHiddenLayers}
 	s.convBytes = graph.Align(4 * int64(rows) * int64(s.K-1) * int64(s.E))
 	s.layerBytes = s.convBytes + graph.Align(4*int64(rows)*int64(s.E)*int64(s.N))

@@ -1,6 +1,7 @@
 // Package memmamba runs MemMamba (arXiv 2510.03279) and Mamba (arXiv 2312.00752) models on a Vulkan
 // device. A model is built once into programs: one for a single token, one for a chunk of a prompt.
-// A State is everything a sequence carries, of constant size however long it gets.
+// A State is everything a sequence carries, of constant size however long it gets. To be compared with,
+// Transformers of GPT-NeoX's kind (arXiv 2204.06745) run beside them; their states grow.
 //
 // Tokens are ids below the vocabulary's size; logits are [vocab] numbers, of which the highest is that of
 // the most likely next token; sizes are in bytes.
@@ -61,7 +62,8 @@ type Model struct {
 // MemoryUse is the device memory of a model, in bytes.
 type MemoryUse struct {
 	Weights     int64
-	State       int64 // of one sequence
+	State       int64 // of one sequence when it is new
+	StateToken  int64 // what a token adds to it: 0 but for a Transformer, and in steps then
 	Activations int64 // between kernels, and between host and device
 	Allocated   int64 // all of the device memory that is allocated now
 }
@@ -175,7 +177,8 @@ func (m *Model) Chunk() int { return m.programs.chunkTokens }
 func (m *Model) Memory() MemoryUse {
 	return MemoryUse{
 		Weights:     m.weights.Bytes(),
-		State:       m.programs.layout.bytes,
+		State:       m.config.newStateBytes(m.programs.layout),
+		StateToken:  m.config.tokenBytes(),
 		Activations: m.arena.Size() + m.programs.ioBytes(),
 		Allocated:   m.device.Stats().DeviceBytes,
 	}

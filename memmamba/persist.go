@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/mmrun/mmrun/vk"
 )
 
 // A saved state is, in little-endian order:
 //
 //	magic, format version, fingerprint of the model
 //	position, logits, recent tokens, a token generated and not fed: counts and numbers
-//	the state's block without keys and values, which follow from the pools
+//	the state's block without keys and values, which follow from the pools; of a Transformer, which has no
+//	pools, keys and values of all tokens, layer by layer
 //	SHA-256 of all that comes before
 const (
 	stateMagic   = "mmrun state\n"
@@ -31,12 +34,30 @@ type stateHeader struct {
 	Block    int64
 }
 
-// savedBytes is how much of the state's block is saved.
-func (l *stateLayout) savedBytes() int64 {
+// savedBytes is how long the block of a saved state is.
+func (m *Model) savedBytes(position int64) int64 {
+	l := m.programs.layout
 	if l.memory != nil {
 		return l.memory.derived
 	}
-	return l.bytes
+	return l.bytes + position*m.config.tokenBytes()
+}
+
+// MaxSavedBytes bounds what MarshalBinary returns of any state of the model.
+func (m *Model) MaxSavedBytes() int64 {
+	most := int64(0) // of a sequence that can get so long
+	if m.config.Transformer != nil {
+		most = m.config.maxTokens()
+	}
+	return m.savedBytes(most) + 4*int64(m.config.VocabSize+recentTokens) + 1024
+}
+
+// block is the part of a saved state that comes from the device.
+func (s *State) block() ([]byte, error) {
+	if s.cache != nil {
+		return s.downloadCache()
+	}
+	return s.download(0, s.model.savedBytes(s.position))
 }
 
 // MarshalBinary returns the state as a file of its own, from which the sequence goes on as if it had
@@ -45,7 +66,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 	if err := s.model.settle(); err != nil {
 		return nil, err
 	}
-	block, err := s.download(0, s.model.programs.layout.savedBytes())
+	block, err := s.block()
 	if err != nil {
 		return nil, err
 	}
@@ -87,11 +108,7 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	if err := s.model.settle(); err != nil {
 		return err
 	}
-	upload := s.buffer.Span(0, h.Block)
-	if err := s.model.device.Upload(upload, 4, func(p []byte, at int64) error {
-		copy(p, block[at:])
-		return nil
-	}); err != nil {
+	if err := s.restore(block, h.Position); err != nil {
 		return err
 	}
 	s.position, s.logits, s.recent, s.next, s.timings = h.Position, logits, recent, next, Timings{}
@@ -99,6 +116,22 @@ func (s *State) UnmarshalBinary(data []byte) error {
 		s.logits = nil
 	}
 	return s.projectKeys()
+}
+
+// restore puts the block of a saved state on the device.
+func (s *State) restore(block []byte, position int64) error {
+	if s.cache != nil {
+		return s.uploadCache(block, position)
+	}
+	return s.model.upload(s.buffer.Span(0, int64(len(block))), block)
+}
+
+// upload fills a span of the device's memory.
+func (m *Model) upload(to vk.Span, data []byte) error {
+	return m.device.Upload(to, 4, func(p []byte, at int64) error {
+		copy(p, data[at:])
+		return nil
+	})
 }
 
 // openSaved checks everything about a saved state but its contents.
@@ -124,10 +157,13 @@ func (s *State) openSaved(data []byte) (stateHeader, io.Reader, error) {
 	if h.Model != s.model.source {
 		return h, nil, fmt.Errorf("of another model: fingerprint %x, this model's is %x", h.Model[:6], s.model.source[:6])
 	}
+	if h.Position < 0 || h.Position > s.model.config.maxTokens() {
+		return h, nil, fmt.Errorf("position %d with %d logits", h.Position, h.Logits)
+	}
 	vocab := uint32(s.model.config.VocabSize)
 	counts := 4 * (int64(h.Logits) + int64(h.Recent) + int64(h.Next))
 	if h.Logits != 0 && h.Logits != vocab || h.Recent > recentTokens || h.Next > 1 ||
-		h.Block != s.model.programs.layout.savedBytes() || counts+h.Block != int64(body.Len()) {
+		h.Block != s.model.savedBytes(h.Position) || counts+h.Block != int64(body.Len()) {
 		return h, nil, fmt.Errorf("%d logits, %d and %d tokens and a block of %d bytes in %d bytes do not fit the model", h.Logits, h.Recent, h.Next, h.Block, body.Len())
 	}
 	return h, body, nil
@@ -135,7 +171,7 @@ func (s *State) openSaved(data []byte) (stateHeader, io.Reader, error) {
 
 // checkSaved checks what kernels and callers rely on.
 func (s *State) checkSaved(block []byte, h stateHeader, recent, next []int32) error {
-	if h.Position < 0 || h.Position > maxPosition || h.Position > 0 && h.Logits == 0 {
+	if h.Position > 0 && h.Logits == 0 {
 		return fmt.Errorf("position %d with %d logits", h.Position, h.Logits)
 	}
 	for _, id := range append(next, recent...) {

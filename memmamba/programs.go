@@ -113,8 +113,11 @@ func (p *programs) builds(c Config) []build {
 
 // passTokens is how many tokens one pass may have.
 func (p *programs) passTokens(c Config) int {
-	if c.Memory != nil {
+	switch {
+	case c.Memory != nil:
 		return p.layout.memory.passTokens(p.chunkTokens, c.Memory)
+	case c.Transformer != nil:
+		return c.passTokens(p.chunkTokens)
 	}
 	return p.chunkTokens
 }
@@ -213,7 +216,7 @@ func (p *programs) buildChunk(g *pass) {
 func (p *programs) buildHead(g *pass) {
 	p.copyParams(g.Graph)
 	r := g.Slot(residualSlot, 0, g.tokens, g.w.Embeddings.Cols)
-	p.logits(g, ops.RMSNormLast(g.Graph, r, g.w.NormF, 1), ops.Norm{})
+	p.logits(g, ops.NormalizeLast(g.Graph, r, g.w.NormF, 1), ops.Norm{})
 }
 
 func (p *programs) buildRows(g *pass) {

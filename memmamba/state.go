@@ -12,10 +12,11 @@ import (
 
 // A State is everything one sequence carries: the last inputs of every convolution, every h, for
 // MemMamba the pools, pending notes and reads, the position, and the last token's logits. Its size
-// does not grow with the sequence.
+// does not grow with the sequence, but for a Transformer's, which has all keys and values.
 type State struct {
 	model    *Model
-	buffer   *vk.Buffer
+	buffer   *vk.Buffer // none of a Transformer
+	cache    cache      // nil but for a Transformer
 	position int64
 	logits   []float32 // of the last token, nil before any; see underway
 	recent   []int32   // the last tokens fed, for the repeat penalty
@@ -30,28 +31,45 @@ const recentTokens = 4096
 
 // NewState returns the state of an empty sequence. Close gives it back.
 func (m *Model) NewState() (*State, error) {
-	b, err := m.device.NewBuffer(m.programs.layout.bytes, vk.DeviceLocal)
+	s := &State{model: m, recorded: map[*graph.Program]*graph.Recording{}}
+	m.states++
+	var err error
+	if m.config.Transformer != nil {
+		s.cache = make(cache, m.config.NumHiddenLayers)
+		err = s.reserve(1)
+	} else {
+		s.buffer, err = m.device.NewBuffer(m.programs.layout.bytes, vk.DeviceLocal)
+	}
 	if err != nil {
+		s.Close()
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	m.states++
-	return &State{model: m, buffer: b, recorded: map[*graph.Program]*graph.Recording{}}, nil
+	return s, nil
 }
 
 // Close frees the state.
 func (s *State) Close() {
-	if s.buffer == nil {
+	if s.recorded == nil {
 		return
 	}
 	if s.model.underway.state == s {
 		s.model.underway = underway{} // closing the recordings waits for it
 	}
+	s.closeRecordings()
+	s.recorded = nil
+	if s.buffer != nil {
+		s.buffer.Close()
+	}
+	s.cache.close()
+	s.buffer, s.cache = nil, nil
+	s.model.states--
+}
+
+func (s *State) closeRecordings() {
 	for _, r := range s.recorded {
 		r.Close()
 	}
-	s.buffer.Close()
-	s.buffer = nil
-	s.model.states--
+	clear(s.recorded)
 }
 
 // Position is how many tokens the sequence has, with one that Generate yielded last.
@@ -64,8 +82,13 @@ func (s *State) Recent(n int) []int32 {
 	return all[max(0, len(all)-n):]
 }
 
-// Bytes is the state's size on the device.
-func (s *State) Bytes() int64 { return s.buffer.Size() }
+// Bytes is the state's size on the device. A Transformer's is that of the tokens it has room for.
+func (s *State) Bytes() int64 {
+	if s.buffer == nil {
+		return s.cache.bytes()
+	}
+	return s.buffer.Size()
+}
 
 // Logits returns those after the last token that was fed, [vocab], valid until the state's next call;
 // nil before the first. They are brought from the device only when somebody asks.
@@ -86,6 +109,9 @@ func (s *State) Reset() error {
 		return err
 	}
 	s.position, s.logits, s.recent, s.next, s.timings = 0, nil, nil, nil, Timings{}
+	if s.buffer == nil {
+		return nil // nobody looks behind the position in a cache
+	}
 	return s.model.device.Upload(s.buffer.Whole(), 4, func(p []byte, _ int64) error {
 		clear(p)
 		return nil
@@ -101,18 +127,10 @@ func (s *State) Clone() (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.model.device.NewCommands()
-	if err != nil {
-		clone.Close()
-		return nil, err
-	}
-	defer c.Close()
-	c.Copy(clone.buffer.Whole(), s.buffer.Whole())
-	if err = c.End(); err == nil {
-		var pending vk.Pending
-		if pending, err = s.model.device.Submit(c); err == nil {
-			err = pending.Wait()
-		}
+	if s.buffer != nil {
+		err = s.model.copy([2]vk.Span{clone.buffer.Whole(), s.buffer.Whole()})
+	} else if err = clone.reserve(s.position); err == nil && s.position > 0 {
+		err = s.model.copy(clone.cache.pairs(s.cache, s.position*s.model.config.rowBytes())...)
 	}
 	if err != nil {
 		clone.Close()
@@ -123,9 +141,29 @@ func (s *State) Clone() (*State, error) {
 	return clone, nil
 }
 
+// copy copies spans, to the first of each pair from the second, and waits for its end.
+func (m *Model) copy(pairs ...[2]vk.Span) error {
+	c, err := m.device.NewCommands()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for _, p := range pairs {
+		c.Copy(p[0], p[1])
+	}
+	if err := c.End(); err != nil {
+		return err
+	}
+	pending, err := m.device.Submit(c)
+	if err != nil {
+		return err
+	}
+	return pending.Wait()
+}
+
 // recording returns a program bound to this state.
 func (s *State) recording(program *graph.Program) (*graph.Recording, error) {
-	if s.buffer == nil {
+	if s.recorded == nil {
 		return nil, errors.New("the state is closed")
 	}
 	if r, ok := s.recorded[program]; ok {
@@ -150,6 +188,11 @@ func (s *State) run(program *graph.Program) error {
 
 func (s *State) spans() graph.Spans {
 	slots := maps.Clone(s.model.programs.spans)
-	slots[stateSlot] = s.buffer.Whole()
+	if s.buffer != nil {
+		slots[stateSlot] = s.buffer.Whole()
+	}
+	for l := range s.cache {
+		slots[keysSlot(l)], slots[valuesSlot(l)] = s.cache[l].keys, s.cache[l].values
+	}
 	return graph.Spans{Arena: s.model.arena.Whole(), Slots: slots}
 }

@@ -3,6 +3,7 @@ package memmamba
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/internal/safetensors"
@@ -51,10 +52,13 @@ func (p *pass) tap(v graph.Value) {
 
 // ForwardTapped feeds tokens to a sequence that Generate did not yield to and hands over what every
 // layer worked with. each is called with the index of the first of some tokens, never of two windows,
-// and their taps, layer by layer, valid during the call.
+// and their taps, layer by layer, valid during the call. A Transformer has none.
 func (m *Model) ForwardTapped(ctx context.Context, s *State, tokens []int32, each func(first int, layers []LayerTap) error) error {
 	if err := m.settle(); err != nil {
 		return err
+	}
+	if m.config.Transformer != nil {
+		return fmt.Errorf("model_type %s has no state space to look into", m.config.ModelType)
 	}
 	if len(s.next) > 0 {
 		return errors.New("the state waits for the token that was generated last")

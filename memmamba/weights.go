@@ -16,6 +16,8 @@ type weights struct {
 	NormF      ops.Norm
 	Head       ops.Weight // (vocab, d), the embeddings when tied
 	Memory     *memoryWeights
+	Blocks     []transformerLayer // of a Transformer, in place of Layers
+	Turns      ops.Weight         // of its rotary embedding
 
 	buffers []*vk.Buffer
 	wait    func() error // until all of them are filled; see loadWeights
@@ -49,6 +51,10 @@ func loadWeights(device *vk.Device, tensors *safetensors.Model, c Config, o Opti
 }
 
 func (w *weights) load(l *loader, c Config) {
+	if c.Transformer != nil {
+		w.loadTransformer(l, c)
+		return
+	}
 	w.Embeddings = l.weight("backbone.embeddings.weight", []int{c.VocabSize}, c.HiddenSize)
 	w.NormF = l.norm("backbone.norm_f.weight", c)
 	w.Head = w.Embeddings
@@ -92,7 +98,7 @@ func (l *loader) layer(prefix string, c Config) layer {
 		b.ConvB = l.upload32(make([]float32, ops.Padded(E)), 1, ops.Padded(E))
 	}
 	if c.UseBias {
-		b.InBias = l.halves(mixer+"in_proj.bias", E)
+		b.InBias = l.sections(mixer+"in_proj.bias", []int{E, E})
 		b.OutBias = l.vector(mixer+"out_proj.bias", d)
 	}
 	return b
@@ -119,12 +125,14 @@ func (l *loader) decay(name string, E, N int) ops.Weight {
 	return l.upload32(data, ops.Padded(E), ops.Padded(N))
 }
 
-// halves loads a bias of 2n numbers, each half padded.
-func (l *loader) halves(name string, n int) ops.Weight {
-	data := l.row(name, 2*n)
-	wide := make([]float32, 2*ops.Padded(n))
-	copy(wide, data[:n])
-	copy(wide[ops.Padded(n):], data[n:2*n])
+// sections loads a bias whose sections are each padded.
+func (l *loader) sections(name string, sizes []int) ops.Weight {
+	data := l.row(name, sum(sizes))
+	var wide []float32
+	for _, n := range sizes {
+		wide = append(append(wide, data[:n]...), make([]float32, ops.Padded(n)-n)...)
+		data = data[n:]
+	}
 	return l.upload32(wide, 1, len(wide))
 }
 

@@ -43,12 +43,12 @@ func Causal(g *graph.Graph, q graph.Value, cache Cache, h Heads, keys int) graph
 	}
 	splits, least := CausalSplits(q.Rows, keys)
 	parts := g.Temp(q.Rows*h.Count*splits, h.D()+4)
-	kernel, groups := graph.Kernel{Shader: "causal", Spec: []uint32{1, uint32(h.D() / 4), uint32(h.Count), uint32(splits)}}, q.Rows
+	spec := []uint32{1, uint32(h.D() / 4), uint32(h.Count), uint32(splits)}
+	kernel, groups := graph.Kernel{Shader: "causal", Spec: spec}, q.Rows
 	if g.Access() == graph.Texel {
 		lanes := fetchLanes(g)
-		queries := min(lanes, uint32(q.Rows)) // that the lanes share
-		kernel.Shader, kernel.Spec[0], kernel.Spec = "causal_lanes", queries, append(kernel.Spec, lanes)
-		groups = graph.Groups(q.Rows, int(8/lanes*queries))
+		spec[0] = min(lanes, uint32(q.Rows)) // tokens that the lanes share
+		kernel, groups = graph.Kernel{Shader: "causal_lanes", Spec: append(spec, lanes)}, graph.Groups(q.Rows, int(8/lanes*spec[0]))
 	}
 	g.Call("attention", kernel, []graph.Value{params(g), q, cache.Keys, cache.Values, parts},
 		graph.Constants(least, 1/math.Sqrt(float64(h.Width))), [3]int{groups, h.Count, splits},

@@ -12,7 +12,7 @@ from memory import MemMamba, MemoryConfig
 from model import Config, Mamba
 
 KINDS = {"mamba": (Config, Mamba), "memmamba": (MemoryConfig, MemMamba)}
-DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I32": np.dtype("<i4")}
+DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I32": np.dtype("<i4"), "U8": np.dtype("u1")}
 
 
 def write_file(path, data):
@@ -27,7 +27,7 @@ def write_file(path, data):
 
 
 def save_tensors(path, tensors, metadata=None):
-    """Writes tensors, a dict of numpy arrays (float16, float32 or int32), as a safetensors file."""
+    """Writes tensors, a dict of numpy arrays (float16, float32, int32 or uint8), as a safetensors file."""
     names = {dtype: name for name, dtype in DTYPES.items()}
     header, parts, at = {}, [], 0
     if metadata:
