@@ -41,8 +41,12 @@ func WriteRandom(dir string, c Config, r Random) error {
 	if err := writeConfig(filepath.Join(dir, "config.json"), c, r.DType); err != nil {
 		return err
 	}
+	return writeTensors(dir, randomTensors(c), r)
+}
+
+func writeTensors(dir string, tensors []randomTensor, r Random) error {
 	var outs []safetensors.Out
-	for _, t := range randomTensors(c) {
+	for _, t := range tensors {
 		outs = append(outs, safetensors.Out{Name: t.name, DType: r.DType, Shape: t.shape,
 			Write: func(w io.Writer) error { return t.write(w, r) }})
 	}
@@ -99,15 +103,20 @@ func RandomTokens(c Config, seed uint64, n int) []int32 {
 
 func writeConfig(path string, c Config, d safetensors.DType) error {
 	architecture := map[string]string{Mamba: "MambaForCausalLM", FalconMamba: "FalconMambaForCausalLM", MemMamba: "MemMambaForCausalLM"}
-	torch := map[safetensors.DType]string{safetensors.F32: "float32", safetensors.F16: "float16", safetensors.BF16: "bfloat16"}
-	raw, err := json.MarshalIndent(struct {
+	return writeJSON(path, struct {
 		Config
 		Architectures []string `json:"architectures"`
 		Activation    string   `json:"hidden_act"`
 		BOS           int      `json:"bos_token_id"`
 		EOS           int      `json:"eos_token_id"`
 		DType         string   `json:"torch_dtype"`
-	}{c, []string{architecture[c.ModelType]}, "silu", 0, 0, torch[d]}, "", "  ")
+	}{c, []string{architecture[c.ModelType]}, "silu", 0, 0, torchType[d]})
+}
+
+var torchType = map[safetensors.DType]string{safetensors.F32: "float32", safetensors.F16: "float16", safetensors.BF16: "bfloat16"}
+
+func writeJSON(path string, value any) error {
+	raw, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}

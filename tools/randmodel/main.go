@@ -2,6 +2,7 @@
 // and of models larger than those in testdata. The weights are drawn while they are written.
 //
 //	randmodel --shape 130m --type memmamba --dtype bf16 --out DIR
+//	randmodel --type gpt_neox --layers 6 --hidden 512 --out DIR
 package main
 
 import (
@@ -38,6 +39,7 @@ func main() {
 // options is a parsed command line.
 type options struct {
 	config         refmodel.Config
+	transformer    *refmodel.Transformer // in place of config
 	random         refmodel.Random
 	out, tokenizer string
 }
@@ -47,7 +49,12 @@ func run(args []string, usage io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := refmodel.WriteRandom(o.out, o.config, o.random); err != nil {
+	if o.transformer != nil {
+		err = refmodel.WriteRandomTransformer(o.out, *o.transformer, o.random)
+	} else {
+		err = refmodel.WriteRandom(o.out, o.config, o.random)
+	}
+	if err != nil {
 		return err
 	}
 	if o.tokenizer == "" {
@@ -62,7 +69,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	f := flag.NewFlagSet("randmodel", flag.ContinueOnError)
 	f.SetOutput(usage)
 	shape := f.String("shape", "130m", "130m, 370m, 790m, 1.4b or 2.8b: layers and hidden size")
-	kind := f.String("type", refmodel.Mamba, "mamba, falcon_mamba or memmamba")
+	kind := f.String("type", refmodel.Mamba, "mamba, falcon_mamba, memmamba or gpt_neox")
 	dtype := f.String("dtype", "f32", "f32, f16 or bf16")
 	f.StringVar(&o.out, "out", "", "the model directory to write (required)")
 	f.Uint64Var(&o.random.Seed, "seed", 0, "the same seed gives the same weights")
@@ -72,6 +79,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 	o.config.Layers, o.config.Hidden = 0, 0
 	sizeFlags(f, &o.config)
 	memoryFlags(f, o.config.Memory)
+	transformer := refmodel.DefaultTransformer()
+	transformerFlags(f, &transformer)
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -91,35 +100,64 @@ func parse(args []string, usage io.Writer) (options, error) {
 	o.config.ModelType = *kind
 	o.config.Layers = cmp.Or(o.config.Layers, size[0])
 	o.config.Hidden = cmp.Or(o.config.Hidden, size[1])
-	if *kind != refmodel.MemMamba {
-		var stray error
-		f.Visit(func(g *flag.Flag) {
-			if strings.HasPrefix(g.Usage, memoryUsage) {
-				stray = fmt.Errorf("--%s is for --type memmamba, not %s", g.Name, *kind)
+	if *kind == refmodel.GPTNeoX {
+		o.transformer = &transformer
+		transformer.Layers, transformer.Hidden, transformer.Inner = o.config.Layers, o.config.Hidden, o.config.Inner
+		f.Visit(func(g *flag.Flag) { // where the defaults differ
+			switch g.Name {
+			case "vocab":
+				transformer.Vocab = o.config.Vocab
+			case "tied":
+				transformer.Tied = o.config.Tied
 			}
 		})
-		o.config.Memory = nil
-		return o, stray
 	}
-	return o, nil
+	if *kind != refmodel.MemMamba {
+		o.config.Memory = nil
+	}
+	return o, stray(f, *kind)
+}
+
+// stray refuses a flag of another type of model.
+func stray(f *flag.FlagSet, kind string) (err error) {
+	f.Visit(func(g *flag.Flag) {
+		for _, only := range []string{refmodel.MemMamba, refmodel.GPTNeoX} {
+			if strings.HasPrefix(g.Usage, only+": ") && kind != only {
+				err = fmt.Errorf("--%s is for --type %s, not %s", g.Name, only, kind)
+			}
+		}
+		if strings.HasPrefix(g.Usage, stateUsage) && kind == refmodel.GPTNeoX {
+			err = fmt.Errorf("--%s is not for --type %s", g.Name, kind)
+		}
+	})
+	return err
 }
 
 func sizeFlags(f *flag.FlagSet, c *refmodel.Config) {
 	f.IntVar(&c.Vocab, "vocab", c.Vocab, "vocabulary")
 	f.IntVar(&c.Layers, "layers", 0, "layers instead of the shape's")
 	f.IntVar(&c.Hidden, "hidden", 0, "hidden size d instead of the shape's")
-	f.IntVar(&c.Inner, "inner", 0, "inner size E (default expand·d)")
-	f.IntVar(&c.Expand, "expand", c.Expand, "expansion")
-	f.IntVar(&c.State, "state", c.State, "state size N")
-	f.IntVar(&c.Kernel, "kernel", c.Kernel, "convolution taps K")
-	f.IntVar((*int)(&c.Rank), "rank", 0, "time-step rank R (default d/16, rounded up)")
-	f.BoolVar(&c.Bias, "bias", c.Bias, "biases of in_proj and out_proj")
-	f.BoolVar(&c.ConvBias, "conv-bias", c.ConvBias, "bias of the convolution")
-	f.BoolVar(&c.Tied, "tied", c.Tied, "the head is the embedding")
+	f.IntVar(&c.Inner, "inner", 0, "inner size E (default expand·d, of gpt_neox 4·d)")
+	f.IntVar(&c.Expand, "expand", c.Expand, stateUsage+"expansion")
+	f.IntVar(&c.State, "state", c.State, stateUsage+"state size N")
+	f.IntVar(&c.Kernel, "kernel", c.Kernel, stateUsage+"convolution taps K")
+	f.IntVar((*int)(&c.Rank), "rank", 0, stateUsage+"time-step rank R (default d/16, rounded up)")
+	f.BoolVar(&c.Bias, "bias", c.Bias, stateUsage+"biases of in_proj and out_proj")
+	f.BoolVar(&c.ConvBias, "conv-bias", c.ConvBias, stateUsage+"bias of the convolution")
+	f.BoolVar(&c.Tied, "tied", c.Tied, "the head is the embedding (default of gpt_neox: it is not)")
 }
 
-// memoryUsage marks the flags that only a MemMamba model has.
-const memoryUsage = "memmamba: "
+func transformerFlags(f *flag.FlagSet, c *refmodel.Transformer) {
+	const usage = refmodel.GPTNeoX + ": "
+	f.IntVar(&c.Heads, "heads", 0, usage+"heads (default heads of 64, or one)")
+	f.IntVar(&c.Positions, "positions", c.Positions, usage+"tokens of a sequence at the most")
+	f.Float64Var(&c.Rotary, "rotary", c.Rotary, usage+"share of a head that is turned")
+	f.BoolVar(&c.Parallel, "parallel", c.Parallel, usage+"attention and MLP side by side")
+	f.BoolVar(&c.AttentionBias, "attention-bias", c.AttentionBias, usage+"biases in the attention")
+}
+
+// What marks the flags of some types of models only: of those with a memory, and with a state space.
+const memoryUsage, stateUsage = refmodel.MemMamba + ": ", "not gpt_neox: "
 
 func memoryFlags(f *flag.FlagSet, m *refmodel.Memory) {
 	f.IntVar(&m.Summary, "summary", m.Summary, memoryUsage+"summary size S")

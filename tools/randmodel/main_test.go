@@ -52,6 +52,29 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+func TestTransformer(t *testing.T) {
+	o, err := parse(strings.Fields("--out x --type gpt_neox --layers 2 --hidden 128 --vocab 99 --positions 77 --parallel=false"), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := refmodel.Transformer{Vocab: 99, Hidden: 128, Layers: 2, Positions: 77, Rotary: 0.25, AttentionBias: true}
+	if o.transformer == nil || *o.transformer != want {
+		t.Errorf("got %+v, want %+v", o.transformer, want)
+	}
+	out := filepath.Join(t.TempDir(), "model")
+	if err := run(strings.Fields("--type gpt_neox --layers 1 --hidden 8 --vocab 9 --dtype f16 --out "+out), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	files, err := safetensors.OpenModel(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	if x, ok := files.Tensor("gpt_neox.layers.0.mlp.dense_h_to_4h.weight"); !ok || x.DType != safetensors.F16 || x.Shape[0] != 32 || x.Shape[1] != 8 {
+		t.Errorf("tensor %+v", x)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct{ args, want string }{
@@ -61,6 +84,9 @@ func TestErrors(t *testing.T) {
 		{"--out x --dtype i32", `--dtype "i32" is not f32, f16 or bf16`},
 		{"--out x --dtype q4", `--dtype "q4" is not f32, f16 or bf16`},
 		{"--out x --pool 5", "--pool is for --type memmamba, not mamba"},
+		{"--out x --heads 5", "--heads is for --type gpt_neox, not mamba"},
+		{"--out x --type gpt_neox --rank 5", "--rank is not for --type gpt_neox"},
+		{"--out " + dir + " --type gpt_neox --hidden 30 --heads 4", dir + ": hidden_size 30 is no multiple of num_attention_heads 4"},
 		{"--out " + dir + " --type rwkv", dir + `: model_type "rwkv" is not known`},
 		{"--out " + dir + " --kernel 0", dir + ": conv_kernel is 0"},
 		{"--out " + dir + " --layers 1 --hidden 4 --vocab 9 --tokenizer /absent", "open /absent: no such file or directory"},
