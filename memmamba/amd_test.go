@@ -105,6 +105,11 @@ func amdModels() map[string]refmodel.Config {
 
 func writeAMDModels(t *testing.T, dir string) {
 	t.Helper()
+	c := refmodel.DefaultTransformer()
+	c.Layers, c.Hidden, c.Vocab = 1, 768, 2*chooseFrom
+	if err := refmodel.WriteRandomTransformer(filepath.Join(dir, "transformer.f32"), c, refmodel.Random{}); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range amdModels() {
 		c.Layers, c.Vocab = 2, 2*chooseFrom
 		if c.Memory != nil {
@@ -142,9 +147,13 @@ func writeAMDTable(path, models string) error {
 	if err != nil {
 		return err
 	}
-	for name := range amdModels() {
-		if err := compileModel(device, filepath.Join(models, name)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	configs, err := filepath.Glob(filepath.Join(models, "*", "config.json"))
+	if err != nil {
+		return err
+	}
+	for _, config := range configs {
+		if err := compileModel(device, filepath.Dir(config)); err != nil {
+			return fmt.Errorf("%s: %w", config, err)
 		}
 	}
 	table, err := amdTable(device)
