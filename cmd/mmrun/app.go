@@ -37,7 +37,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 			generateCommand(), tokenizeCommand(), benchCommand(), quantizeCommand(),
 			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(),
 			notesCommand(), convertCommand(),
-			perplexityCommand(), passkeyCommand(), docsCommand(), fidelityCommand(),
+			perplexityCommand(), passkeyCommand(), docsCommand(), fidelityCommand(), latencyCommand(),
 		},
 		Action:                    rootAction,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides what is printed and the status

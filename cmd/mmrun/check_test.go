@@ -24,6 +24,7 @@ func verify(t *testing.T, model, golden string, args ...string) (verifyReport, o
 func TestVerifyGoldens(t *testing.T) {
 	for name, checks := range map[string]int{
 		"mamba-tiny": 2, "mamba-odd-bf16": 2, "memmamba-fifo": 4 + 2*8, "memmamba-priority": 4 + 2*8, "memmamba-token": 4 + 2*4,
+		"neox-parallel": 2, "neox-sequential-odd": 2, "neox-f16": 2,
 	} {
 		for _, chunk := range []int{1, 7, 64, 512} {
 			t.Run(name+"/"+strconv.Itoa(chunk), func(t *testing.T) {

@@ -32,6 +32,9 @@ type fidelityRun struct {
 
 // measure adds a model to the report.
 func (r *fidelityReport) measure(c *cli.Context, e *engine, encode corpus.Encoder) error {
+	if e.Config().Transformer != nil {
+		return fmt.Errorf("%s: a model of model_type %q has no state that fades", e.source.name, e.Config().ModelType)
+	}
 	ids, err := r.firstTokens(c, e, encode)
 	if err != nil {
 		return err

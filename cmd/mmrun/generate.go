@@ -265,14 +265,15 @@ type timings struct {
 // memoryReport is in bytes.
 type memoryReport struct {
 	Weights     int64 `json:"weights"`
-	State       int64 `json:"state"`
+	State       int64 `json:"state"`                     // of a new sequence
+	StateToken  int64 `json:"state_per_token,omitempty"` // what a token adds to it
 	Activations int64 `json:"activations"`
 	Allocated   int64 `json:"allocated"` // all of it, with what the device rounds up
 }
 
 func (e *engine) memoryReport() memoryReport {
 	use := e.Memory()
-	return memoryReport{use.Weights, use.State, use.Activations, use.Allocated}
+	return memoryReport{use.Weights, use.State, use.StateToken, use.Activations, use.Allocated}
 }
 
 // report prints the closing line, or the JSON object.

@@ -22,7 +22,7 @@ func inspectCommand() *cli.Command {
 		Category:  groupCheck,
 		Usage:     "show a model's architecture, memory settings, tensors and memory needs",
 		UsageText: "mmrun inspect [--model DIR] [--quantize TYPE] [--chunk N] [--json]",
-		Description: `Parameters, tensors and their sizes are those of the files; what the device takes for them is measured by loading the model, and left out when there is no device or it does not fit. The state is what one sequence carries, however long it gets.
+		Description: `Parameters, tensors and their sizes are those of the files; what the device takes for them is measured by loading the model, and left out when there is no device or it does not fit. The state is what one sequence carries, however long it gets; a Transformer's grows with every token. Masks and other buffers that older GPT-NeoX checkpoints keep are left out.
 
 Examples:
 mmrun inspect --model ~/models/mamba-130m
@@ -35,17 +35,18 @@ mmrun inspect --model memmamba --json | jq .memory`,
 
 // inspection is what --json prints; sizes are in bytes.
 type inspection struct {
-	Model         string                 `json:"model"`
-	Architecture  architecture           `json:"architecture"`
-	Quantization  string                 `json:"quantization,omitempty"` // of the matrices, in the file
-	Memory        *memmamba.MemoryConfig `json:"memory,omitempty"`
-	Parameters    int64                  `json:"parameters"`
-	WeightBytes   int64                  `json:"weight_bytes"`
-	StateBytes    stateSizes             `json:"state_bytes"`
-	Device        *string                `json:"device"` // null when nothing could be measured
-	DeviceMemory  *memoryReport          `json:"device_memory"`
-	NotMeasured   string                 `json:"not_measured,omitempty"`
-	Tensors       []tensorReport         `json:"tensors"`
+	Model         string                      `json:"model"`
+	Architecture  architecture                `json:"architecture"`
+	Quantization  string                      `json:"quantization,omitempty"` // of the matrices, in the file
+	Memory        *memmamba.MemoryConfig      `json:"memory,omitempty"`
+	Transformer   *memmamba.TransformerConfig `json:"transformer,omitempty"`
+	Parameters    int64                       `json:"parameters"`
+	WeightBytes   int64                       `json:"weight_bytes"`
+	StateBytes    stateSizes                  `json:"state_bytes"`
+	Device        *string                     `json:"device"` // null when nothing could be measured
+	DeviceMemory  *memoryReport               `json:"device_memory"`
+	NotMeasured   string                      `json:"not_measured,omitempty"`
+	Tensors       []tensorReport              `json:"tensors"`
 	tensorsOfType map[string]int
 }
 
@@ -54,9 +55,9 @@ type architecture struct {
 	Layers     int     `json:"num_hidden_layers"`
 	Hidden     int     `json:"hidden_size"`
 	Inner      int     `json:"intermediate_size"`
-	State      int     `json:"state_size"`
-	Kernel     int     `json:"conv_kernel"`
-	Rank       int     `json:"time_step_rank"`
+	State      int     `json:"state_size,omitempty"` // of a state space alone, as the next two
+	Kernel     int     `json:"conv_kernel,omitempty"`
+	Rank       int     `json:"time_step_rank,omitempty"`
 	Vocabulary int     `json:"vocab_size"`
 	Tied       bool    `json:"tie_word_embeddings"`
 	EOS        []int32 `json:"eos_token_id"`
@@ -68,7 +69,8 @@ type stateSizes struct {
 	H       int64 `json:"h"`
 	Pools   int64 `json:"pools"`
 	Pending int64 `json:"pending_notes"`
-	Total   int64 `json:"total"`
+	Token   int64 `json:"per_token,omitempty"` // keys and values of a Transformer
+	Total   int64 `json:"total"`               // of a Transformer with as many tokens as it takes
 }
 
 type tensorReport struct {
@@ -110,13 +112,16 @@ func inspect(name string, cfg memmamba.Config, model *safetensors.Model) *inspec
 		Model: name,
 		Architecture: architecture{cfg.ModelType, cfg.NumHiddenLayers, cfg.HiddenSize, cfg.IntermediateSize, cfg.StateSize,
 			cfg.ConvKernel, int(cfg.TimeStepRank), cfg.VocabSize, cfg.TieWordEmbeddings, cfg.EOS},
-		Memory: cfg.Memory, StateBytes: stateSizesOf(cfg), tensorsOfType: map[string]int{},
+		Memory: cfg.Memory, Transformer: cfg.Transformer, StateBytes: stateSizesOf(cfg), tensorsOfType: map[string]int{},
 	}
 	if q := cfg.Quantization; q != nil {
 		in.Quantization = q.Method
 	}
 	for _, name := range slices.SortedFunc(slices.Values(model.Names()), byLayer) {
 		t, _ := model.Tensor(name)
+		if memmamba.IsBuffer(name) {
+			continue
+		}
 		in.Tensors = append(in.Tensors, tensorReport{name, t.DType.String(), t.Shape})
 		if cfg.Quantization == nil || !q8.IsScale(name) {
 			in.Parameters += int64(t.Len())
@@ -141,6 +146,10 @@ func byLayer(a, b string) int {
 
 func stateSizesOf(cfg memmamba.Config) stateSizes {
 	const float = 4
+	if t := cfg.Transformer; t != nil {
+		token := 2 * float * int64(cfg.NumHiddenLayers) * int64(cfg.HiddenSize)
+		return stateSizes{Token: token, Total: token * int64(t.MaxPositions)}
+	}
 	layers, inner := int64(cfg.NumHiddenLayers), int64(cfg.IntermediateSize)
 	s := stateSizes{
 		Conv: float * layers * inner * int64(cfg.ConvKernel-1),
@@ -175,12 +184,7 @@ func (in *inspection) measure(c *cli.Context, src source) (err error) {
 }
 
 func (in *inspection) text(chunk int) string {
-	a, s := in.Architecture, in.StateBytes
-	lines := []string{
-		"model         " + in.Model,
-		fmt.Sprintf("architecture  %s: %d layers, d %d, E %d, N %d, K %d, R %d, vocabulary %d, %s head", a.ModelType, a.Layers, a.Hidden,
-			a.Inner, a.State, a.Kernel, a.Rank, a.Vocabulary, map[bool]string{true: "tied", false: "separate"}[a.Tied]),
-	}
+	lines := []string{"model         " + in.Model, "architecture  " + in.architecture()}
 	if in.Quantization != "" {
 		lines = append(lines, fmt.Sprintf("quantized     %s, blocks of %d weights", in.Quantization, q8.Block))
 	}
@@ -196,10 +200,7 @@ func (in *inspection) text(chunk int) string {
 		types = append(types, fmt.Sprintf("%d %s", n, t))
 	}
 	slices.Sort(types)
-	state := fmt.Sprintf("state         %s: convolutions %s, h %s", formatBytes(s.Total), formatBytes(s.Conv), formatBytes(s.H))
-	if in.Memory != nil {
-		state += fmt.Sprintf(", pools %s, pending notes %s", formatBytes(s.Pools), formatBytes(s.Pending))
-	}
+	state := "state         " + in.state()
 	lines = append(lines,
 		fmt.Sprintf("parameters    %s, %s, in %d tensors (%s)", formatCount(in.Parameters), formatBytes(in.WeightBytes), len(in.Tensors), strings.Join(types, ", ")),
 		state)
@@ -214,4 +215,30 @@ func (in *inspection) text(chunk int) string {
 		t.add(tensor.Name, tensor.DType, fmt.Sprint(tensor.Shape))
 	}
 	return strings.Join(lines, "\n") + "\n\n" + t.String()
+}
+
+// architecture is a line about sizes.
+func (in *inspection) architecture() string {
+	a := in.Architecture
+	line := fmt.Sprintf("%s: %d layers, d %d, E %d", a.ModelType, a.Layers, a.Hidden, a.Inner)
+	if t := in.Transformer; t != nil {
+		line += fmt.Sprintf(", %d heads, %g of each turned, attention %s", t.Heads, t.RotaryShare,
+			map[bool]string{true: "and MLP side by side", false: "before MLP"}[t.Parallel])
+	} else {
+		line += fmt.Sprintf(", N %d, K %d, R %d", a.State, a.Kernel, a.Rank)
+	}
+	return line + fmt.Sprintf(", vocabulary %d, %s head", a.Vocabulary, map[bool]string{true: "tied", false: "separate"}[a.Tied])
+}
+
+// state is a line about what a sequence carries.
+func (in *inspection) state() string {
+	s := in.StateBytes
+	if t := in.Transformer; t != nil {
+		return fmt.Sprintf("keys and values, %s a token; %s for %d tokens, the most", formatBytes(s.Token), formatBytes(s.Total), t.MaxPositions)
+	}
+	line := fmt.Sprintf("%s: convolutions %s, h %s", formatBytes(s.Total), formatBytes(s.Conv), formatBytes(s.H))
+	if in.Memory != nil {
+		line += fmt.Sprintf(", pools %s, pending notes %s", formatBytes(s.Pools), formatBytes(s.Pending))
+	}
+	return line
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/mmrun/mmrun/memmamba"
 )
 
-// stateRoom is more than a state file can hold beside the state itself.
+// stateRoom is what a file may have beyond twice the largest state, which may be another model's.
 const stateRoom = 1 << 20
 
 // loadState returns the state in the file at path, or a fresh one when path is empty.
@@ -17,20 +17,20 @@ func (e *engine) loadState(path string) (*memmamba.State, error) {
 	if err != nil || path == "" {
 		return state, err
 	}
-	if err := restore(state, path); err != nil {
+	if err := restore(state, path, 2*e.MaxSavedBytes()+stateRoom); err != nil {
 		state.Close()
 		return nil, err
 	}
 	return state, nil
 }
 
-func restore(state *memmamba.State, path string) error {
+// restore reads a state from a file that may have so many bytes at the most.
+func restore(state *memmamba.State, path string, limit int64) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fileError(path, err)
 	}
 	defer f.Close()
-	limit := 2*state.Bytes() + stateRoom
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return fileError(path, err)

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mmrun/mmrun/internal/refmodel"
+)
+
+// transformerDir is a random Transformer of bytes for so many tokens.
+func transformerDir(t *testing.T, positions int) string {
+	t.Helper()
+	dir, c := t.TempDir(), refmodel.DefaultTransformer()
+	c.Layers, c.Hidden, c.Heads, c.Vocab, c.Positions = 2, 32, 2, 257, positions
+	if err := refmodel.WriteRandomTransformer(dir, c, refmodel.Random{}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join("..", "..", "models", "novels-mamba", tokenizerName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, tokenizerName), data)
+	return dir
+}
+
+// TestTransformerCommands: a Transformer runs with every command that does not ask for a state space.
+func TestTransformerCommands(t *testing.T) {
+	dir, text := transformerDir(t, 600), file(t, "text", strings.Repeat("So it goes. ", 30))
+	state := filepath.Join(t.TempDir(), "state")
+	first := generate(t, "--model", dir, "--prompt", novel, "--max-tokens", "5", "--temp", "0", "--state-save", state)
+	second := generate(t, "--model", dir, "--max-tokens", "4", "--temp", "0", "--state-load", state)
+	whole := generate(t, "--model", dir, "--prompt", novel, "--max-tokens", "9", "--temp", "0")
+	if parts := append(first.Tokens, second.Tokens...); !slices.Equal(parts, whole.Tokens) || len(parts) != 9 {
+		t.Errorf("tokens %v, want %v", parts, whole.Tokens)
+	}
+	for _, args := range [][]string{
+		{"perplexity", "--file", text, "--context", "100,all"},
+		{"passkey", "--lengths", "200", "--depths", "2", "--trials", "1"},
+		{"docs", "--documents", "1", "--trials", "1"},
+		{"bench", "-p", "20", "-n", "3", "-r", "1", "--ops"},
+	} {
+		succeed(t, append([]string{args[0], "--model", dir, "--quiet"}, args[1:]...)...)
+	}
+	for says, args := range map[string][]string{
+		"writes no notes":                              {"notes", "x"},
+		`model_type "gpt_neox" has no state`:           {"fidelity", "--file", text, "--tokens", "64", "--samples", "4"},
+		"a sequence of 800 tokens is longer":           {"passkey", "--lengths", "800", "--depths", "1", "--trials", "1"},
+	} {
+		wantError(t, mmrun(t, "", append([]string{args[0], "--model", dir, "--quiet"}, args[1:]...)...), exitFailure, says)
+	}
+	full := mmrun(t, "", "generate", "--model", dir, "--quiet", "--temp", "0", "--max-tokens", "9", strings.Repeat("x", 598))
+	if says := "a sequence of 601 tokens is longer than the model's 600"; full.status != exitFailure || !strings.Contains(full.stderr, says) {
+		t.Errorf("status %d, %q does not say %q", full.status, full.stderr, says)
+	}
+	wantError(t, mmrun(t, "", "convert", "--from", dir, "--to", filepath.Join(t.TempDir(), "x")), exitFailure, `model_type "gpt_neox" cannot be converted`)
+}
+
+func TestInspectTransformer(t *testing.T) {
+	var in inspection
+	if err := json.Unmarshal([]byte(succeed(t, "inspect", "--json", "--model", goldenDir("neox-parallel"))), &in); err != nil {
+		t.Fatal(err)
+	}
+	// 4 layers, d 64, and 240 positions; masks and the like are not among the tensors.
+	want := stateSizes{Token: 2 * 4 * 4 * 64, Total: 240 * 2 * 4 * 4 * 64}
+	if in.StateBytes != want || in.Transformer == nil || in.Transformer.Heads != 4 || in.Parameters*4 != in.WeightBytes || len(in.Tensors) != 4*12+4 {
+		t.Errorf("state %+v, %+v, %d tensors", in.StateBytes, in.Transformer, len(in.Tensors))
+	}
+	if in.DeviceMemory == nil || in.DeviceMemory.StateToken != want.Token || in.DeviceMemory.State != 256*want.Token {
+		t.Errorf("device memory %+v", in.DeviceMemory)
+	}
+	text := succeed(t, "inspect", "--model", goldenDir("neox-sequential-odd"))
+	for _, line := range []string{"architecture  gpt_neox: 3 layers, d 30, E 50, 3 heads, 1 of each turned, attention before MLP, vocabulary 97, separate head\n",
+		"state         keys and values, 720 B a token; 180 KiB for 256 tokens, the most\n"} {
+		if !strings.Contains(text, line) {
+			t.Errorf("text does not say %q:\n%s", line, text)
+		}
+	}
+}
