@@ -25,3 +25,4 @@ say fidelity.json fidelity --model "$model" --against "$twin" --file "$text" --p
 say docs.json docs --model "$model" --against "$twin" --documents 1,2,5,10 --trials 20 --plot "$out/docs.png" --json
 say perplexity.json perplexity --model "$model" --against "$twin" --file "$text" --context 256,all --plot "$out/perplexity.png" --json
 say passkey-long.json passkey --model "$model" --against "$twin" --lengths 65536,400000 --depths 1 --trials 1 --json
+say latency.json latency --model "$model" --contexts 1000,2000,4000,8000,16000,32000,64000 --plot "$out/latency.png" --json

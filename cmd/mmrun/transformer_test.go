@@ -46,9 +46,9 @@ func TestTransformerCommands(t *testing.T) {
 		succeed(t, append([]string{args[0], "--model", dir, "--quiet"}, args[1:]...)...)
 	}
 	for says, args := range map[string][]string{
-		"writes no notes":                              {"notes", "x"},
-		`model_type "gpt_neox" has no state`:           {"fidelity", "--file", text, "--tokens", "64", "--samples", "4"},
-		"a sequence of 800 tokens is longer":           {"passkey", "--lengths", "800", "--depths", "1", "--trials", "1"},
+		"writes no notes":                    {"notes", "x"},
+		`model_type "gpt_neox" has no state`: {"fidelity", "--file", text, "--tokens", "64", "--samples", "4"},
+		"a sequence of 800 tokens is longer": {"passkey", "--lengths", "800", "--depths", "1", "--trials", "1"},
 	} {
 		wantError(t, mmrun(t, "", append([]string{args[0], "--model", dir, "--quiet"}, args[1:]...)...), exitFailure, says)
 	}
