@@ -142,7 +142,7 @@ func (m *Model) feed(s *State, tokens []int32, run func() error, limit int) (int
 		}
 	}
 	if s.cache != nil {
-		n = min(n, m.programs.passTokens(m.config))
+		n = min(n, m.programs.passTokens(m.config), m.config.tokensAt(s.position))
 		if err := s.reserve(s.position + int64(n)); err != nil {
 			return 0, err
 		}

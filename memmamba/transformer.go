@@ -53,3 +53,11 @@ func (c Config) passTokens(chunk int) int {
 	splits, _ := ops.CausalSplits(chunk, c.Transformer.MaxPositions)
 	return max(1, min(chunk, passBytes/(4*splits*h.Count*(h.D()+4))))
 }
+
+// tokensAt is how many tokens a pass may have that begins at a position: the further on, the more keys a
+// token sees, and drivers give a device up for lost that one submission holds for seconds.
+func (c Config) tokensAt(position int64) int {
+	const most, least = 1 << 40, 16 // operations; tokens
+	each := 4 * int64(c.HiddenSize) * int64(c.NumHiddenLayers) * (position + 1)
+	return int(max(least, min(MaxChunk, most/each)))
+}

@@ -160,3 +160,15 @@ func TestBuffers(t *testing.T) {
 		}
 	}
 }
+
+// TestTransformerPasses: no pass needs too large a table, nor at the end of a long sequence too much work.
+func TestTransformerPasses(t *testing.T) {
+	for _, test := range []struct{ d, heads, layers, positions, table, end int }{
+		{64, 1, 24, 65536, 512, 2730}, {2560, 32, 32, 2048, 512, 1638}, {4096, 32, 48, 1 << 17, 248, 16}, {2048, 16, 24, 1 << 20, 62, 16},
+	} {
+		c := Config{HiddenSize: test.d, NumHiddenLayers: test.layers, Transformer: &TransformerConfig{Heads: test.heads, MaxPositions: test.positions}}
+		if table, end := c.passTokens(512), c.tokensAt(int64(test.positions-1)); table != test.table || end != test.end || c.tokensAt(0) < 512 {
+			t.Errorf("%+v: %d tokens, %d at the end, %d at the beginning", test, table, end, c.tokensAt(0))
+		}
+	}
+}

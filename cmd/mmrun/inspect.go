@@ -205,7 +205,7 @@ func (in *inspection) text(chunk int) string {
 		fmt.Sprintf("parameters    %s, %s, in %d tensors (%s)", formatCount(in.Parameters), formatBytes(in.WeightBytes), len(in.Tensors), strings.Join(types, ", ")),
 		state)
 	if m := in.DeviceMemory; m != nil {
-		lines = append(lines, fmt.Sprintf("needs         %s on %s: weights %s, a state %s, activations %s with --chunk %d", formatBytes(m.Allocated), *in.Device,
+		lines = append(lines, fmt.Sprintf("needs         %s on %s: weights %s, a new state %s, activations %s with --chunk %d", formatBytes(m.Allocated), *in.Device,
 			formatBytes(m.Weights), formatBytes(m.State), formatBytes(m.Activations), chunk))
 	} else {
 		lines = append(lines, "needs         not measured: "+in.NotMeasured)
