@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/internal/q8"
 	"github.com/mmrun/mmrun/internal/refmodel"
+	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // randomTransformer opens a small Transformer for so many positions.
@@ -133,8 +135,8 @@ func TestTransformerConfig(t *testing.T) {
 		`"layer_norm_eps": -1`:                                      "layer_norm_eps -1 is not a small positive number",
 		`"rope_scaling": {"type": "linear", "factor": 2}`:           `rope_scaling: rope_type "linear" is not supported`,
 		`"rope_parameters": {"rope_type": "yarn"}`:                  `rope_parameters: rope_type "yarn" is not supported`,
-		`"rotary_pct": "all"`:                                       "rotary_pct: a string cannot be a float64",
-		`"use_parallel_residual": 1`:                                "use_parallel_residual: a number cannot be a bool",
+		`"rotary_pct": "all"`:                                       "rotary_pct: a string where a number is expected",
+		`"use_parallel_residual": 1`:                                "use_parallel_residual: a number where true or false is expected",
 		`"intermediate_size": 0, "max_position_embeddings": 100000`: "intermediate_size 0 is not within",
 	} {
 		_, err := ParseConfig("c", []byte(`{"model_type": "gpt_neox", `+keys+`}`))
@@ -171,4 +173,73 @@ func TestTransformerPasses(t *testing.T) {
 			t.Errorf("%+v: %d tokens, %d at the end, %d at the beginning", test, table, end, c.tokensAt(0))
 		}
 	}
+}
+
+// TestQuantizedTransformer holds quantized Transformers to the same with the numbers that the quantized
+// weights stand for, in F32: the goldens hold those.
+func TestQuantizedTransformer(t *testing.T) {
+	for _, name := range []string{"neox-f16", "neox-sequential-odd"} {
+		dir := filepath.Join(goldenDir, name)
+		g, file := readGolden(t, dir), quantized(t, dir)
+		want := allLogits(t, openModel(t, dequantized(t, dir, file), Options{}), g.tokens)
+		if far(want, g.logits) == "" {
+			t.Errorf("%s: quantizing changed nothing", name)
+		}
+		for _, m := range []*Model{openModel(t, file, Options{}), openModel(t, dir, Options{Chunk: 40, Quantize: Q8_0})} {
+			if bad := far(allLogits(t, m, g.tokens), want); bad != "" {
+				t.Errorf("%s, chunks of %d: %s", name, m.Chunk(), bad)
+			}
+		}
+	}
+}
+
+// allLogits are those after each of the tokens.
+func allLogits(t *testing.T, m *Model, tokens []int32) (all []float32) {
+	t.Helper()
+	err := m.ForwardAll(context.Background(), newState(t, m), tokens, func(_ int, logits []float32) error {
+		all = append(all, logits...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// dequantized writes a quantized model in F32 with the config of the one it came from.
+func dequantized(t *testing.T, dir, file string) string {
+	t.Helper()
+	files, err := safetensors.OpenModel(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	var out []safetensors.Out
+	for _, name := range files.Names() {
+		if q8.IsScale(name) || IsBuffer(name) {
+			continue
+		}
+		x, _ := files.Tensor(name)
+		read := x.Float32s
+		if q8.Holds(name) {
+			read = func() ([]float32, error) { return q8.Float32s(files, name) }
+		}
+		numbers, err := read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, safetensors.OfFloat32(name, safetensors.F32, x.Shape, numbers))
+	}
+	to := t.TempDir()
+	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(to, "config.json"), config, 0o666)
+	}
+	if err == nil {
+		err = safetensors.CreateModel(to, nil, out, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
 }

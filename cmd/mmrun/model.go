@@ -180,9 +180,11 @@ func openEngine(c *cli.Context, src source) (*engine, error) {
 		Quantize: c.String("quantize"),
 		Progress: e.console.progress("loading", byteWords),
 	}
-	if err := suitSoftware(src); err != nil {
+	undo, err := suitSoftware(src)
+	if err != nil {
 		return nil, err
 	}
+	defer undo()
 	start := time.Now()
 	if src.dir == "" {
 		e.Model, err = memmamba.OpenFS(src.name, src.fsys, options)

@@ -6,14 +6,17 @@ import (
 	"testing"
 )
 
-// TestSuitSoftware: a small model asks for one thread, a large one and a user who chose are left alone.
+// TestSuitSoftware: a small model asks for one thread while it opens; a large one, a Transformer and a user
+// who chose are left alone.
 func TestSuitSoftware(t *testing.T) {
 	for _, test := range []struct {
 		name   string
+		kind   string
 		size   int64
 		chosen string
 		want   string
-	}{{"small", 1000, "", "0"}, {"large", smallModel + 1, "", ""}, {"chosen", 1000, "2", "2"}} {
+	}{{"small", "mamba", 1000, "", "0"}, {"large", "mamba", smallModel + 1, "", ""}, {"chosen", "mamba", 1000, "2", "2"},
+		{"Transformer", "gpt_neox", 1000, "", ""}} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv(threadsVariable, test.chosen) // restores what there was
 			if test.chosen == "" {
@@ -24,11 +27,16 @@ func TestSuitSoftware(t *testing.T) {
 			if err := os.Truncate(filepath.Join(dir, "model.safetensors"), test.size); err != nil {
 				t.Fatal(err)
 			}
-			if err := suitSoftware(source{name: dir, fsys: os.DirFS(dir), dir: dir}); err != nil {
+			write(t, filepath.Join(dir, configName), []byte(`{"model_type": "`+test.kind+`"}`))
+			undo, err := suitSoftware(source{name: dir, fsys: os.DirFS(dir), dir: dir})
+			if err != nil {
 				t.Fatal(err)
 			}
 			if got := os.Getenv(threadsVariable); got != test.want {
 				t.Errorf("%s is %q, want %q", threadsVariable, got, test.want)
+			}
+			if undo(); os.Getenv(threadsVariable) != test.chosen {
+				t.Errorf("%s is %q afterwards, want %q", threadsVariable, os.Getenv(threadsVariable), test.chosen)
 			}
 		})
 	}

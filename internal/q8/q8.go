@@ -27,6 +27,8 @@ var matrices = []string{
 	"backbone.embeddings.weight", "lm_head.weight",
 	".mixer.in_proj.weight", ".mixer.x_proj.weight", ".mixer.dt_proj.weight", ".mixer.out_proj.weight",
 	".memory.note_proj.weight", "_attn.q_proj.weight", "_attn.o_proj.weight",
+	"gpt_neox.embed_in.weight", "embed_out.weight", ".attention.query_key_value.weight", ".attention.dense.weight",
+	".mlp.dense_h_to_4h.weight", ".mlp.dense_4h_to_h.weight",
 }
 
 // Holds says whether a quantized model holds the tensor of that name quantized.

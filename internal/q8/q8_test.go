@@ -107,6 +107,9 @@ func TestHolds(t *testing.T) {
 		"backbone.layers.0.memory.note_score.weight": false, "backbone.layers.0.mixer.in_proj.bias": false,
 		"backbone.layers.0.mixer.conv1d.weight": false, "backbone.layers.0.mixer.A_log": false, "backbone.norm_f.weight": false,
 		"other.lm_head.weight": false, "": false,
+		"gpt_neox.embed_in.weight": true, "embed_out.weight": true, "gpt_neox.layers.0.attention.query_key_value.weight": true,
+		"gpt_neox.layers.11.mlp.dense_4h_to_h.weight": true, "gpt_neox.layers.0.attention.dense.bias": false,
+		"gpt_neox.layers.0.input_layernorm.weight": false, "gpt_neox.layers.0.attention.bias": false,
 	} {
 		if Holds(name) != want || IsScale(ScaleName(name)) != want || IsScale(name) {
 			t.Errorf("%q: %v, as scales %v", name, Holds(name), IsScale(ScaleName(name)))
