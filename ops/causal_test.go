@@ -69,7 +69,7 @@ func BenchmarkCausal(b *testing.B) {
 		for _, c := range [][2]int{{1, 2047}, {1, 65535}, {512, 1536}, {512, 7680}} {
 			T, first := c[0], c[1]
 			benchmark(b, fmt.Sprintf("%s/heads=%d/D=64/context=%d", mode(T), h.Count, first+T), T, func(r *rig) {
-				r.params(T, 1, 0, first)
+				r.params(T, []int{0}, []int{first})
 				width, rows := h.Count*h.D(), first+T
 				cache := cacheOf(r, width, r.random(rows*width, 1), r.random(rows*width, 1))
 				Causal(r.g, r.value("q", T, width, r.random(T*width, 1)), cache, h, rows)

@@ -56,12 +56,12 @@ func newRig(t testing.TB, access graph.Access, tokens, sequences, row, position 
 // newRigOf is for tokens of each of the sequences that have rows of the state, at positions.
 func newRigOf(t testing.TB, access graph.Access, tokens int, rows, positions []int) *rig {
 	r := &rig{t: t, g: graph.NewAccess(device, access), slots: map[string]vk.Span{}, rng: rand.New(rand.NewPCG(1, 2))}
-	r.params(tokens, sequences, row, position)
+	r.params(tokens, rows, positions)
 	return r
 }
 
 // params says what a pass is of.
-func (r *rig) params(tokens, sequences, row, position int) {
+func (r *rig) params(tokens int, rows, positions []int) {
 	words := make([]uint32, ParamsBytes/4)
 	words[0], words[1] = uint32(tokens), uint32(len(rows))
 	for b := range rows {
