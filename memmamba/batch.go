@@ -57,10 +57,14 @@ type Sequence struct {
 	sampler  *sample.Sampler
 }
 
-// NewBatch returns a batch of room for n sequences, 1 to MaxBatch. Close gives it back.
+// NewBatch returns a batch of room for n sequences, 1 to MaxBatch. Close gives it back. Sequences of a
+// Transformer, whose caches grow, do not run together: an error.
 func (m *Model) NewBatch(n int) (*Batch, error) {
 	if n < 1 || n > MaxBatch {
 		return nil, fmt.Errorf("batch of %d sequences is not within 1 to %d", n, MaxBatch)
+	}
+	if m.config.Transformer != nil {
+		return nil, fmt.Errorf("model_type %q: sequences of a Transformer do not run together", m.config.ModelType)
 	}
 	b := &Batch{
 		model: m, begins: make([]*graph.Recording, n),
