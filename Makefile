@@ -12,10 +12,12 @@ PROMPT ?= It was a bright morning, and
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Install what is missing, build, and generate text with the bundled model
+demo: ## Install what is missing, build, generate text with the bundled model, and have it find keys
 	@tools/setup.sh
 	@printf '\n%s\n' "$(PROMPT)"
 	@bin/mmrun generate --prompt "$(PROMPT)" --max-tokens 300 --temp 0.7 --seed 1
+	@printf '\nFive digits hidden in 4,096 tokens of other text, asked for at the end:\n\n'
+	@bin/mmrun passkey --quiet --lengths 4096 --trials 1
 
 test: ## Install what is missing and run every test, every way
 	@tools/setup.sh test
