@@ -58,13 +58,13 @@ func (s *State) reserve(tokens int64) error {
 		return nil
 	}
 	limits := m.device.Info().Limits
-	most := min(int64(limits.MaxStorageBufferRange), 16*int64(limits.MaxTexelBufferElements))
-	most = min(most/bytes/rowsStep*rowsStep, m.config.maxTokens())
+	binding := min(int64(limits.MaxStorageBufferRange), 16*int64(limits.MaxTexelBufferElements))
+	most := binding / bytes / rowsStep * rowsStep
 	if tokens > most {
-		return fmt.Errorf("the keys of %d tokens take %d bytes a layer, the device allows %d in one binding: %d tokens", tokens, tokens*bytes, limits.MaxStorageBufferRange, most)
+		return fmt.Errorf("the keys of %d tokens take %d bytes a layer, the device allows %d in one binding: %d tokens", tokens, tokens*bytes, binding, most)
 	}
 	s.closeRecordings() // they are bound to what is there now
-	rows := cacheRows(tokens, most)
+	rows := cacheRows(tokens, min(most, m.config.maxTokens()))
 	for l := range s.cache {
 		if err := s.grow(&s.cache[l], rows); err != nil {
 			return fmt.Errorf("keys and values of layer %d for %d tokens: %w", l, rows, err)

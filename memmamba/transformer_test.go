@@ -96,6 +96,10 @@ func TestCacheEnds(t *testing.T) {
 	if failed == nil || failed.Error() != says {
 		t.Errorf("generated %d tokens after the last position, then %v, want %s", got, failed, says)
 	}
+	most := int64(m.Device().Limits.MaxStorageBufferRange) / m.config.rowBytes()
+	if err := s.reserve(most + 1); err == nil || !strings.Contains(err.Error(), "the device allows") || s.cache.rows() != 320 {
+		t.Errorf("keys of %d tokens in one binding: %v", most+1, err)
+	}
 }
 
 // TestCountsOfATransformer: kernels of a token.
