@@ -17,7 +17,7 @@ const root = "../.."
 // texts returns the repository's text files that people write, by path below the root.
 func texts(t *testing.T) map[string]string {
 	t.Helper()
-	written := []string{".go", ".c", ".h", ".comp", ".glsl", ".sh", ".py", ".md", ".html", ".css", ".js"}
+	written := []string{".go", ".c", ".h", ".comp", ".glsl", ".sh", ".py", ".md", ".html", ".css", ".js", ".json"}
 	found := map[string]string{}
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
