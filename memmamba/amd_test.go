@@ -143,24 +143,39 @@ func TestMain(m *testing.M) {
 }
 
 func writeAMDTable(path, models string) error {
-	device, err := vk.Open(vk.Options{CacheDir: models, Statistics: true})
-	if err != nil {
-		return err
+	var head string
+	lines := map[string]bool{}
+	for _, off := range [][]vk.Path{nil, {vk.SubgroupPath}} { // along both paths
+		top, more, err := compileModels(models, off)
+		if err != nil {
+			return err
+		}
+		head = top
+		for _, line := range more {
+			lines[line] = true
+		}
 	}
+	return os.WriteFile(path, []byte(head+strings.Join(slices.Sorted(maps.Keys(lines)), "")), 0o666)
+}
+
+// compileModels compiles every model in a folder on a device that does without some paths, and returns
+// the head and the lines of its table.
+func compileModels(models string, off []vk.Path) (head string, lines []string, err error) {
+	device, err := vk.Open(vk.Options{CacheDir: models, Statistics: true, Disable: off})
+	if err != nil {
+		return "", nil, err
+	}
+	defer func() { err = errors.Join(err, device.Close()) }()
 	configs, err := filepath.Glob(filepath.Join(models, "*", "config.json"))
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	for _, config := range configs {
 		if err := compileModel(device, filepath.Dir(config)); err != nil {
-			return fmt.Errorf("%s: %w", config, err)
+			return "", nil, fmt.Errorf("%s: %w", config, err)
 		}
 	}
-	table, err := amdTable(device)
-	if err == nil {
-		err = os.WriteFile(path, []byte(table), 0o666)
-	}
-	return errors.Join(err, device.Close())
+	return amdTable(device)
 }
 
 // nowhere is a place without memory.
@@ -211,11 +226,11 @@ func compileModel(device *vk.Device, dir string) error {
 	return g.Err()
 }
 
-// amdTable is a line for every pipeline, after the compiler's name and the columns'.
-func amdTable(device *vk.Device) (string, error) {
+// amdTable is a line for every pipeline, and above them the compiler's name and the columns'.
+func amdTable(device *vk.Device) (head string, lines []string, err error) {
 	all, err := device.Statistics()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	info := device.Info()
 	var b strings.Builder
@@ -225,17 +240,20 @@ func amdTable(device *vk.Device) (string, error) {
 		fmt.Fprintf(&b, " %13s", name)
 	}
 	b.WriteByte('\n')
+	head = b.String()
 	for _, s := range all {
+		b.Reset()
 		spec := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(s.Spec), "[]")), ",")
 		fmt.Fprintf(&b, "%-22s %-18s", s.Name, "["+spec+"]")
 		for _, name := range amdNumbers {
 			n, ok := s.Numbers[name]
 			if !ok {
-				return "", fmt.Errorf("the driver tells no %q, but %v", name, slices.Sorted(maps.Keys(s.Numbers)))
+				return "", nil, fmt.Errorf("the driver tells no %q, but %v", name, slices.Sorted(maps.Keys(s.Numbers)))
 			}
 			fmt.Fprintf(&b, " %13d", n)
 		}
 		b.WriteByte('\n')
+		lines = append(lines, b.String())
 	}
-	return b.String(), nil
+	return head, lines, nil
 }
