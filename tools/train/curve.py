@@ -47,13 +47,15 @@ def draw(curves, path):
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylim(top=6)
+    row = 0  # of the lengths' names: one below the other, for they may follow one another closely
     for i, (name, columns) in enumerate(curves.items()):
         before = None
         for step, length in columns["length"]:
             if before and length != before:
                 panels[1].axvline(step, color=f"C{i}", linewidth=0.8, linestyle=":")
-                panels[1].annotate(f"{length:.0f} tokens", (step, 0.97 - 0.08 * i), xycoords=("data", "axes fraction"),
+                panels[1].annotate(f"{length:.0f} tokens", (step, 0.97 - 0.08 * row), xycoords=("data", "axes fraction"),
                                    xytext=(3, 0), textcoords="offset points", color=f"C{i}", fontsize=8, va="top")
+                row += 1
             before = length
     panels[-1].set_xlabel("step")
     figure.savefig(path, dpi=110)
