@@ -3,6 +3,7 @@ package memmamba
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"io"
 	"math"
@@ -30,7 +31,11 @@ func TestSplitOfRandomModels(t *testing.T) {
 		}
 		r.Cleanup(func() { os.RemoveAll(dir) })
 		tokens := refmodel.RandomTokens(c, 1, rapid.IntRange(1, 2*c.Window+150).Draw(r, "tokens"))
-		if _, _, err := refmodel.WriteSeparated(dir, c, refmodel.Random{Seed: 1}, tokens, apart); err != nil {
+		_, _, err = refmodel.WriteSeparated(dir, c, refmodel.Random{Seed: 1}, tokens, apart)
+		if errors.Is(err, refmodel.ErrNotSeparated) {
+			r.Skip(err) // one in 150; rapid draws another instead, and fails where it skips most
+		}
+		if err != nil {
 			r.Fatal(err)
 		}
 		one := openModel(r, dir, Options{Chunk: rapid.IntRange(1, 600).Draw(r, "chunk")})

@@ -58,14 +58,18 @@ func writeTensors(dir string, tensors []randomTensor, r Random) error {
 // err by.
 const calm = 1e-5
 
+// ErrNotSeparated says that no seed made a model that an engine could be held against.
+var ErrNotSeparated = errors.New("no separated model")
+
 // WriteSeparated is WriteRandom with the first seed from r.Seed on for which no hard decision of a
 // run over tokens comes closer than margin to falling the other way (see Margin), and which float32 can
 // compute at all: some models make much of a little, and with those the best engine errs. Notes of
 // exactly the same importance stay: the first layer scores a token that comes twice the same, and so
-// must an engine. It returns that seed with the run's result; 100 seeds without success are an error.
+// must an engine. It returns that seed with the run's result; 100 seeds without success are an
+// ErrNotSeparated.
 func WriteSeparated(dir string, c Config, r Random, tokens []int32, margin float64) (uint64, Result, error) {
 	const tries = 100
-	first, closest := r.Seed, 0.0
+	first, tight, closest := r.Seed, 0, 0.0
 	for ; r.Seed < first+tries; r.Seed++ {
 		if err := WriteRandom(dir, c, r); err != nil {
 			return 0, Result{}, err
@@ -78,9 +82,13 @@ func WriteSeparated(dir string, c Config, r Random, tokens []int32, margin float
 		if separated {
 			return r.Seed, result, nil
 		}
+		if result.Margin.Min() < margin {
+			tight++
+		}
 		closest = max(closest, result.Margin.Min())
 	}
-	return 0, Result{}, fmt.Errorf("%s: no seed from %d to %d keeps a margin of %g, the best %g", dir, first, r.Seed-1, margin, closest)
+	return 0, Result{}, fmt.Errorf("%s: %w: with seeds %d to %d, %d models decide closer than %g, the best at %g, and %d are beyond float32",
+		dir, ErrNotSeparated, first, r.Seed-1, tight, margin, closest, tries-tight)
 }
 
 // RunSeparated is Run, and whether the run is separated: whether none of its hard decisions comes closer than

@@ -1,6 +1,7 @@
 package refmodel
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -165,7 +166,7 @@ func TestWriteSeparated(t *testing.T) {
 	}
 	c.Layers = 1
 	_, _, err = WriteSeparated(dir, c, Random{}, tokens[:1], 0.6)
-	if err == nil || !strings.Contains(err.Error(), "no seed from 0 to 99 keeps a margin of 0.6, the best 0.4") {
+	if !errors.Is(err, ErrNotSeparated) || !strings.Contains(err.Error(), "with seeds 0 to 99, 100 models decide closer than 0.6, the best at 0.4") {
 		t.Errorf("got %v", err)
 	}
 }
