@@ -43,13 +43,22 @@ func (p *pass) blocks(r graph.Value) {
 // mixer adds Mamba's selective SSM block (arXiv 2312.00752, section 3.4) of the normalized x to the
 // residual stream r.
 func (p *pass) mixer(r, x graph.Value, norm ops.Norm, w *layer, s layerState) {
-	g, E := p.Graph, w.ConvW.Cols
-	uz := ops.NormLinear(g, "in_proj", x, norm, w.InProj, ops.Finish{Bias: w.InBias, Alone: p.single})
-	u, z := g.Columns(uz, 0, E), g.Columns(uz, E, 2*E)
-	u = ops.ConvSiLU(g, u, w.ConvW, w.ConvB, s.conv)
+	u, z := p.convolved(x, norm, w, s)
 	p.tap(u)
 	y := p.ssm(u, z, w, s)
-	ops.LinearInto(g, "out_proj", r, y, ops.Norm{}, w.OutProj, ops.Finish{Bias: w.OutBias, Add: r, Alone: p.single})
+	ops.LinearInto(p.Graph, "out_proj", r, y, ops.Norm{}, w.OutProj, ops.Finish{Bias: w.OutBias, Add: r, Alone: p.single})
+}
+
+// convolved projects x to u and z, and takes u through the convolution.
+func (p *pass) convolved(x graph.Value, norm ops.Norm, w *layer, s layerState) (u, z graph.Value) {
+	g, E := p.Graph, w.ConvW.Cols
+	conv := ops.Conv{W: w.ConvW, Bias: w.ConvB, State: s.conv}
+	if p.single {
+		uz := ops.LinearConvSiLU(g, "in_proj", x, norm, w.InProj, w.InBias, conv)
+		return g.Columns(uz, 0, E), g.Columns(uz, E, 2*E)
+	}
+	uz := ops.NormLinear(g, "in_proj", x, norm, w.InProj, ops.Finish{Bias: w.InBias})
+	return ops.ConvSiLU(g, g.Columns(uz, 0, E), conv), g.Columns(uz, E, 2*E)
 }
 
 // ssm is the selective state space with its gate: one step, or a scan over the pass.

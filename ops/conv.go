@@ -4,25 +4,64 @@ import "github.com/mmrun/mmrun/graph"
 
 const convPiece = 16 // tokens of an invocation
 
-// ConvSiLU returns silu(conv1d(u)), the depthwise causal convolution of a Mamba block (arXiv
-// 2312.00752, section 3.4): y[t] = silu(Σ_k w[k] ⊙ u[t-K+1+k] + b). The K-1 inputs before the pass
-// are in state, oldest first, and are replaced by the last K-1.
-// Shapes: u and the result (T, E), w (K, E), bias (E) or none, state (rows·(K-1), E).
-func ConvSiLU(g *graph.Graph, u graph.Value, w, bias Weight, state graph.Value) graph.Value {
+// A Conv is the depthwise causal convolution of a Mamba block (arXiv 2312.00752, section 3.4) and the
+// last K-1 inputs of every sequence, oldest first.
+// Shapes: W (K, E), Bias (E), State (rows·(K-1), E).
+type Conv struct {
+	W, Bias Weight
+	State   graph.Value
+}
+
+// taps is K.
+func (c Conv) taps() int { return c.W.Rows }
+
+func (c Conv) check(g *graph.Graph, op string, channels int) bool {
+	w, K := c.W, c.W.Rows
+	ok := w.Cols == channels && w.Type == F32 && !c.Bias.Zero() && K >= 2 && c.State.Cols == channels && c.State.Rows%(K-1) == 0
+	if !ok {
+		mismatch(g, op, []int{channels}, []int{w.Rows, w.Cols})
+	}
+	return ok
+}
+
+// ConvSiLU returns silu(conv1d(u)): y[t] = silu(Σ_k w[k] ⊙ u[t-K+1+k] + b). The state is replaced by the
+// last K-1 inputs.
+// Shapes: u and the result (T, E).
+func ConvSiLU(g *graph.Graph, u graph.Value, c Conv) graph.Value {
 	y := g.Temp(u.Rows, u.Cols)
-	K := w.Rows
-	if w.Cols != u.Cols || w.Type != F32 || bias.Zero() || K < 2 || state.Cols != u.Cols || state.Rows%(K-1) != 0 {
-		mismatch(g, "conv", u.Shape(), []int{w.Rows, w.Cols})
+	if !c.check(g, "conv", u.Cols) {
 		return y
 	}
-	sequences, pieces := min(u.Rows, state.Rows/(K-1)), graph.Groups(u.Rows, convPiece)
+	sequences, pieces := min(u.Rows, c.State.Rows/(c.taps()-1)), graph.Groups(u.Rows, convPiece)
 	if sequences > 1 { // a token each
 		pieces = 1
 	}
-	g.Call("conv", graph.Kernel{Shader: "conv", Spec: []uint32{uint32(K), convPiece}},
-		[]graph.Value{params(g), u, w.table(g, "conv"), bias.vector(g, "conv", u.Cols, u), state, y},
+	g.Call("conv", graph.Kernel{Shader: "conv", Spec: []uint32{uint32(c.taps()), convPiece}},
+		[]graph.Value{params(g), u, c.W.table(g, "conv"), c.Bias.vector(g, "conv", u.Cols, u), c.State, y},
 		graph.Constants(u.Cols/4, u.Stride/4, u.From/4),
 		[3]int{graph.Groups(u.Cols/4, 8), pieces, sequences},
-		graph.Cost{Bytes: 2 * y.Bytes(), Flops: int64(2*K+4) * y.Bytes() / 4})
+		graph.Cost{Bytes: 2 * y.Bytes(), Flops: c.flops(u.Rows)})
+	return y
+}
+
+func (c Conv) flops(tokens int) int64 { return int64(2*c.taps()+4) * int64(tokens) * int64(c.W.Cols) }
+
+// LinearConvSiLU returns [silu(conv1d(u)) | z] with [u | z] = W norm(x) + bias for one token of every
+// sequence: in_proj and ConvSiLU in a single kernel. Rows are summed as if each were alone; see Finish.
+// Shapes: x (B, d), w (2E, d), bias (2E) or none, the result (B, 2E).
+func LinearConvSiLU(g *graph.Graph, op string, x graph.Value, n Norm, w, bias Weight, c Conv) graph.Value {
+	y := g.Temp(x.Rows, w.Rows)
+	if x.Cols != w.Cols || w.Cols%Pad != 0 || n.centered() {
+		mismatch(g, op, x.Shape(), []int{w.Rows, w.Cols})
+		return y
+	}
+	if !c.check(g, op, w.Rows/2) {
+		return y
+	}
+	all := cost(x, w, y)
+	all.Bytes += 2 * int64(x.Rows) * int64(c.taps()-1) * int64(w.Rows/2) * 4 // the state, in and out
+	all.Flops += c.flops(x.Rows)
+	fewRows(g, op, graph.Kernel{Shader: "gemv_conv." + string(w.Type), Spec: []uint32{flag(!bias.Zero()), uint32(c.taps()), 0, 0}},
+		y, x, n, w, all, bias.vector(g, op, w.Rows, x), c.W.table(g, op), c.Bias.vector(g, op, w.Rows/2, x), c.State)
 	return y
 }

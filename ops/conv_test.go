@@ -27,7 +27,7 @@ func TestConvSiLU(t *testing.T) {
 			u, w, bias, state := r.random(T*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(E*(K-1), 1)
 			taps := r.table(K, E, transposed(w, E, K))
 			s := r.value("state", K-1, E, transposed(state, E, K-1))
-			y := r.run(ConvSiLU(r.g, r.input(K%2 == 0, "u", T, E, u), taps, r.vector(bias), s))
+			y := r.run(ConvSiLU(r.g, r.input(K%2 == 0, "u", T, E, u), Conv{taps, r.vector(bias), s}))
 			near(t, "y", y, ref.ConvSiLU(u, w, bias, state, T, E, K))
 			near(t, "state", r.read("state"), transposed(state, E, K-1))
 		}
@@ -51,7 +51,7 @@ func testConvSequences(t *testing.T, access graph.Access, of []int) {
 		u, w, bias, states := r.random(B*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(rows*(K-1)*E, 1)
 		taps := r.table(K, E, transposed(w, E, K))
 		s := r.value("state", rows*(K-1), E, states)
-		y := r.run(ConvSiLU(r.g, r.value("u", B, E, u), taps, r.vector(bias), s))
+		y := r.run(ConvSiLU(r.g, r.value("u", B, E, u), Conv{taps, r.vector(bias), s}))
 		var want []float32
 		for b := range B {
 			own := states[of[b]*(K-1)*E:][:(K-1)*E]
@@ -62,6 +62,50 @@ func testConvSequences(t *testing.T, access graph.Access, of []int) {
 		near(t, "y", y, want)
 		near(t, "state", r.read("state"), states)
 	}
+}
+
+func TestLinearConvSiLU(t *testing.T) {
+	for _, access := range accesses {
+		for _, kind := range matrices {
+			for i, rows := range sequenceRows {
+				t.Run(fmt.Sprintf("%s/%s/B=%d", access, kind, len(rows)), func(t *testing.T) {
+					testLinearConv(t, access, kind, rows, []int{4, 2, 3, 8, 4}[i], i%2 == 0, i%3 == 0)
+				})
+			}
+		}
+	}
+}
+
+// testLinearConv takes a token of B sequences, whose states lie among others, through in_proj and
+// the convolution.
+func testLinearConv(t *testing.T, access graph.Access, kind Type, of []int, K int, biased, normed bool) {
+	const d, E, rows = 40, 24, MaxSequences
+	B := len(of)
+	r := newRigOf(t, access, 1, of, make([]int, B))
+	x, bias, norm := r.random(B*d, 1), r.random(2*E, 1), r.random(d, 1)
+	taps, tapBias, states := r.random(E*K, 1), r.random(E, 1), r.random(rows*(K-1)*E, 1)
+	w, wide := r.matrix(kind, 2*E, d, r.random(2*E*d, 0.3))
+	c := Conv{r.table(K, E, transposed(taps, E, K)), r.vector(tapBias), r.value("state", rows*(K-1), E, states)}
+	input, n, onDevice := r.input(B%2 == 0, "x", B, d, x), Norm{}, Weight{}
+	if normed {
+		n = Norm{Weight: r.vector(norm), Width: d, Eps: 1e-5}
+		x = ref.RMSNorm(x, norm, 1e-5, B, d)
+	}
+	if biased {
+		onDevice = r.vector(bias)
+	} else {
+		bias = nil
+	}
+	y := r.run(LinearConvSiLU(r.g, "in_proj", input, n, w, onDevice, c))
+	want := ref.Linear(x, wide, bias, B, d, 2*E)
+	for b := range B {
+		u, own := want[b*2*E:][:E], states[of[b]*(K-1)*E:][:(K-1)*E]
+		state := transposed(own, K-1, E)
+		copy(u, ref.ConvSiLU(u, taps, tapBias, state, 1, E, K))
+		copy(own, transposed(state, E, K-1))
+	}
+	near(t, "[u | z]", y, want)
+	near(t, "state", r.read("state"), states)
 }
 
 // TestConvSplit: 64 tokens are 37 and 27.
@@ -76,7 +120,7 @@ func TestConvSplit(t *testing.T) {
 			r := newRig(t, access, n, 1, 0, 0)
 			taps := r.table(K, E, transposed(w, E, K))
 			s := r.value("state", K-1, E, carried)
-			y := r.run(ConvSiLU(r.g, r.value("u", n, E, u[from*E:(from+n)*E]), taps, r.vector(bias), s))
+			y := r.run(ConvSiLU(r.g, r.value("u", n, E, u[from*E:(from+n)*E]), Conv{taps, r.vector(bias), s}))
 			near(t, "y", y, want[from*E:(from+n)*E])
 			carried, from = r.read("state"), from+n
 		}
@@ -89,7 +133,18 @@ func BenchmarkConvSiLU(b *testing.B) {
 		benchmark(b, fmt.Sprintf("%s/E=%d/K=%d", mode(T), E, K), T, func(r *rig) {
 			taps := r.table(K, E, r.random(K*E, 1))
 			bias, state := r.vector(r.random(E, 1)), r.value("state", K-1, E, r.random((K-1)*E, 1))
-			ConvSiLU(r.g, r.value("u", T, E, r.random(T*E, 1)), taps, bias, state)
+			ConvSiLU(r.g, r.value("u", T, E, r.random(T*E, 1)), Conv{taps, bias, state})
+		})
+	}
+}
+
+func BenchmarkLinearConvSiLU(b *testing.B) {
+	const E, K, d = 1536, 4, 768
+	for _, kind := range matrices {
+		benchmark(b, fmt.Sprintf("mode=decode/type=%s/d=%d/E=%d/K=%d", kind, d, E, K), 1, func(r *rig) {
+			w, _ := r.matrix(kind, 2*E, d, r.random(2*E*d, 1))
+			c := Conv{r.table(K, E, r.random(K*E, 1)), r.vector(r.random(E, 1)), r.value("state", K-1, E, r.random((K-1)*E, 1))}
+			LinearConvSiLU(r.g, "in_proj", r.value("x", 1, d, r.random(d, 1)), Norm{}, w, Weight{}, c)
 		})
 	}
 }

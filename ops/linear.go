@@ -95,12 +95,17 @@ func fetchLanes(g *graph.Graph) uint32 {
 }
 
 func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
+	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
+	fewRows(g, op, graph.Kernel{Shader: "gemv." + string(w.Type), Spec: f.spec()}, y, x, n, w, cost(x, w, y), bias, add, gatex, gate)
+}
+
+// fewRows calls a kernel that includes gemv.glsl, with what its store needs.
+func fewRows(g *graph.Graph, op string, k graph.Kernel, y, x graph.Value, n Norm, w Weight, c graph.Cost, bias graph.Value, store ...graph.Value) {
 	norm, weighed := n.Weight.vector(g, op, x.Cols, x), x.Rows > 1 && !n.Weight.Zero()
 	if weighed { // once for all rows of W, where every one of them would do it for every row of x
 		x, norm = weigh(g, x, n)
 		n.Weight = Weight{}
 	}
-	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
 	scale := 0.0
 	if n.Width > 0 {
 		scale = 1 / float64(n.Width)
@@ -110,11 +115,11 @@ func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finis
 	if tokens == 1 { // there may be more along this axis
 		groups[0], groups[1] = groups[1], 1
 	}
-	spec := append(f.spec(), fetchLanes(g), flag(!n.Weight.Zero()), uint32(panels), uint32(tokens), flag(weighed))
-	g.Call(op, graph.Kernel{Shader: "gemv." + string(w.Type), Spec: spec},
-		[]graph.Value{params(g), x, w.matrix(g, op), bias, norm, add, gatex, gate, y},
+	k.Spec = append(k.Spec, fetchLanes(g), flag(!n.Weight.Zero()), uint32(panels), uint32(tokens), flag(weighed))
+	values := append([]graph.Value{params(g), x, w.matrix(g, op), bias, norm}, store...)
+	g.Call(op, k, append(values, y),
 		graph.Constants(w.Type.blocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.Stride/4, x.From/4, scale, n.Eps),
-		groups, cost(x, w, y))
+		groups, c)
 }
 
 // gemvTile is how many tokens and panels an invocation of gemv has: as many tokens as there are, in

@@ -29,7 +29,7 @@ func Scan(g *graph.Graph, delta, dbc, u, z graph.Value, s Selective, h graph.Val
 	if !s.check(g, "scan", dbc, u, z, h) {
 		return y
 	}
-	if !delta.Packed() || delta.Rows != u.Rows || delta.Cols != u.Cols {
+	if !u.Packed() || !delta.Packed() || delta.Rows != u.Rows || delta.Cols != u.Cols {
 		mismatch(g, "scan", delta.Shape(), u.Shape())
 		return y
 	}

@@ -16,7 +16,7 @@ func (s Selective) states() int { return s.A.Cols }
 
 func (s Selective) check(g *graph.Graph, op string, dbc, u, z, h graph.Value) bool {
 	E, N := s.A.Rows, s.A.Cols
-	ok := u.Cols == E && z.Cols == E && u.Packed() && dbc.Packed() && dbc.Cols == s.rank()+2*N &&
+	ok := u.Cols == E && z.Cols == E && dbc.Packed() && dbc.Cols == s.rank()+2*N &&
 		h.Cols == N && h.Rows%E == 0 && s.DtProj.Rows == E && N%4 == 0 && N <= 64
 	if !ok {
 		mismatch(g, op, dbc.Shape(), []int{E, s.rank(), N})
@@ -38,7 +38,7 @@ func SSM(g *graph.Graph, dbc, u, z graph.Value, s Selective, h graph.Value) grap
 	g.Call("ssm", graph.Kernel{Shader: "ssm." + string(s.DtProj.Type), Spec: []uint32{uint32(N / 4)}},
 		[]graph.Value{params(g), dbc, s.DtProj.matrix(g, "ssm"), s.DtBias.vector(g, "ssm", E, u), u, z,
 			s.A.table(g, "ssm"), s.D.vector(g, "ssm", E, u), h, y},
-		graph.Constants(E, s.rank()/4, s.DtProj.Type.blocks(s.rank()), dbc.Cols/4, z.Stride/4, z.From/4),
+		graph.Constants(E, s.rank()/4, s.DtProj.Type.blocks(s.rank()), dbc.Cols/4, u.Stride/4, u.From/4, z.Stride/4, z.From/4),
 		[3]int{graph.Groups(E, 8), u.Rows, 1},
 		graph.Cost{
 			Bytes: s.DtProj.bytes() + 4*int64(E)*int64(N) + int64(u.Rows)*int64(E)*4*int64(2*N+3),

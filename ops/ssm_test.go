@@ -44,7 +44,7 @@ func testSSM(t *testing.T, access graph.Access, kind Type, rows []int, E, N, R i
 	s, w := selective(r, kind, E, N, R)
 	dbc, u, z, h := r.random(B*(R+2*N), 1), r.random(B*E, 1), r.random(B*E, 2), r.random(most*E*N, 1)
 	state := r.value("h", most*E, N, h)
-	y := r.run(SSM(r.g, r.value("dbc", B, R+2*N, dbc), r.value("u", B, E, u), r.input(B > 1, "z", B, E, z), s, state))
+	y := r.run(SSM(r.g, r.value("dbc", B, R+2*N, dbc), r.input(B%2 == 0, "u", B, E, u), r.input(B > 1, "z", B, E, z), s, state))
 	var want []float32
 	for b := range B {
 		own := h[rows[b]*E*N:][:E*N]

@@ -25,7 +25,7 @@ layout(push_constant) uniform Push {
 	uint rank;     // vec4 in dt
 	uint blocks;   // in a row of dt_proj
 	uint width;    // vec4 in a row of dbc
-	uint zstride, zoffset; // vec4
+	uint ustride, uoffset, zstride, zoffset; // vec4
 } push;
 
 layout(local_size_x = 8) in;
@@ -43,7 +43,7 @@ void main() {
 				sum += row[j] * at4(dbc, b * push.width + i * WVEC + j);
 	}
 	float delta = softplus(sum4(sum) + at1(bias, e));
-	float ue = at1(u, b * push.channels + e), zc = at1(z, (b * push.zstride + push.zoffset) * 4 + e);
+	float ue = at1(u, (b * push.ustride + push.uoffset) * 4 + e), zc = at1(z, (b * push.zstride + push.zoffset) * 4 + e);
 	uint h0 = (params.row[b] * push.channels + e) * N4, B0 = b * push.width + push.rank;
 	vec4 out4 = vec4(0);
 	for (uint n = 0; n < N4; n++) {

@@ -1,0 +1,36 @@
+#version 450
+//! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
+//! axis: access texel=TEXEL ssbo= subgroup=SUBGROUP
+#extension GL_GOOGLE_include_directive : require
+#include "gemv.glsl"
+
+// [u | z] = W x of one token of each sequence, and u = silu(conv1d(u)) as in conv.comp:
+// what a row has come to goes on to its channel's taps while it is at hand.
+layout(constant_id = 0) const bool BIAS = false;
+layout(constant_id = 1) const uint K = 4;
+
+IN4(5, taps);    // [K][E]
+IN4(6, tapbias); // [E]
+INOUT(7, float, state); // [rows][K-1][E]
+OUT(8, float, y);
+
+// convolve takes the input v of a channel of sequence b to its output, and into the state.
+float convolve(uint b, uint channel, uint E, float v) {
+	uint row = params.row[b] * (K - 1) * E + channel;
+	float sum = at1(tapbias, channel);
+	for (uint k = 0; k + 1 < K; k++) {
+		float past = state[row + k * E];
+		sum += at1(taps, k * E + channel) * past;
+		if (k > 0)
+			state[row + (k - 1) * E] = past;
+	}
+	state[row + (K - 2) * E] = v;
+	return silu(sum + at1(taps, (K - 1) * E + channel) * v);
+}
+
+void store(uint t, uint m, float v) {
+	uint E = push.panels * 4; // u is half of the rows
+	if (BIAS)
+		v += at1(bias, m);
+	y[t * push.panels * 8 + m] = m < E ? convolve(t, m, E, v) : v;
+}
