@@ -71,8 +71,8 @@ func TestCountsOfAToken(t *testing.T) {
 func countToken(t *testing.T, m *Model, c refmodel.Config) {
 	t.Helper()
 	step, choose := m.programs.step, m.programs.choose
-	if n := step.Dispatches(); n > 6*c.Layers+2 {
-		t.Errorf("%d dispatches a token for %d layers, want at most six a layer and two", n, c.Layers)
+	if n := step.Dispatches(); n > 4*c.Layers+2 {
+		t.Errorf("%d dispatches a token for %d layers, want at most four a layer and two", n, c.Layers)
 	}
 	if n := choose.Dispatches(); n > 2 {
 		t.Errorf("%d dispatches to choose a token, want at most 2", n)
