@@ -61,7 +61,11 @@ func TestLatency(t *testing.T) {
 }
 
 func TestLatencyAsText(t *testing.T) {
-	out := succeed(t, "latency", "--model", goldenDir("neox-f16"), "--against", goldenDir("mamba-tiny"), "--contexts", "10,20", "--generate", "1")
+	o := mmrun(t, "", "latency", "--model", goldenDir("neox-f16"), "--against", goldenDir("mamba-tiny"), "--contexts", "10,20", "--generate", "1")
+	out := o.stdout
+	if o.status != 0 || strings.Count(o.stderr, "no GPU found") > 1 {
+		t.Fatalf("status %d: %s", o.status, o.stderr)
+	}
 	for _, want := range []string{"neox-f16: gpt_neox, 2 layers, d 80", "\nneox-f16\ncontext  prompt s  token ms", "of the other's time\n     10  ", "\nmamba-tiny\ncontext"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)

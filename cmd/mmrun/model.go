@@ -196,10 +196,21 @@ func openEngine(c *cli.Context, src source) (*engine, error) {
 		return nil, err
 	}
 	e.load = time.Since(start)
-	if info := e.Device(); info.Type == vk.CPU && options.Device == "" {
-		e.console.warn("no GPU found; running on the CPU device %s", info.Name)
-	}
+	e.warnOfCPU(c)
 	return e, nil
+}
+
+const warnedKey = "warned of a CPU device"
+
+// warnOfCPU says that there is no GPU where nobody asked for another device, once for all models of a
+// command.
+func (e *engine) warnOfCPU(c *cli.Context) {
+	info := e.Device()
+	if info.Type != vk.CPU || c.String("device") != "" || c.App.Metadata[warnedKey] != nil {
+		return
+	}
+	c.App.Metadata[warnedKey] = true
+	e.console.warn("no GPU found; running on the CPU device %s", info.Name)
 }
 
 // close gives everything back; its error counts only when there is no other.
