@@ -8,7 +8,8 @@
 // y[t] = silu(Σ_k w[k] ⊙ u[t-K+1+k] + b): depthwise causal convolution. Inputs
 // before the pass are in the state, oldest first, and the last K-1 of this pass
 // replace them. An invocation owns four channels and a piece of time; only the
-// first piece reads the state, so it may write it too.
+// first piece reads the state, so it may write it too. Loops compare the counter
+// itself, or lavapipe leaves them as they are and the arrays in memory.
 layout(constant_id = 0) const uint K = 4;
 layout(constant_id = 1) const uint PIECE = 16; // not below K - 1
 
@@ -35,15 +36,15 @@ void main() {
 	vec4 taps[K], window[K];
 	for (uint k = 0; k < K; k++)
 		taps[k] = at4(w, k * push.width + c);
-	for (uint k = 0; k + 1 < K; k++) {
-		int t = int(first + k) - int(K - 1);
-		window[k + 1] = t < 0 ? state[row + uint(t + int(K - 1)) * push.width]
+	for (uint k = 1; k < K; k++) {
+		int t = int(first + k) - int(K);
+		window[k] = t < 0 ? state[row + uint(t + int(K - 1)) * push.width]
 			: at4(u, (from + uint(t)) * push.stride + push.offset + c);
 	}
 	vec4 base = at4(bias, c);
 	for (uint t = first; t < min(first + PIECE, T); t++) {
-		for (uint k = 0; k + 1 < K; k++)
-			window[k] = window[k + 1];
+		for (uint k = 1; k < K; k++)
+			window[k - 1] = window[k];
 		window[K - 1] = at4(u, (from + t) * push.stride + push.offset + c);
 		vec4 sum = base;
 		for (uint k = 0; k < K; k++)
@@ -53,7 +54,7 @@ void main() {
 	if (first > 0)
 		return;
 	// The last inputs are in the window, unless it is another piece's.
-	for (uint k = 0; k + 1 < K; k++)
-		state[row + k * push.width] = T <= PIECE ? window[k + 1]
-			: at4(u, (from + T + k - (K - 1)) * push.stride + push.offset + c);
+	for (uint k = 1; k < K; k++)
+		state[row + (k - 1) * push.width] = T <= PIECE ? window[k]
+			: at4(u, (from + T + k - K) * push.stride + push.offset + c);
 }

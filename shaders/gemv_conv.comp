@@ -18,11 +18,11 @@ OUT(8, float, y);
 float convolve(uint b, uint channel, uint E, float v) {
 	uint row = params.row[b] * (K - 1) * E + channel;
 	float sum = at1(tapbias, channel);
-	for (uint k = 0; k + 1 < K; k++) {
-		float past = state[row + k * E];
-		sum += at1(taps, k * E + channel) * past;
-		if (k > 0)
-			state[row + (k - 1) * E] = past;
+	for (uint k = 1; k < K; k++) {
+		float past = state[row + (k - 1) * E];
+		sum += at1(taps, (k - 1) * E + channel) * past;
+		if (k > 1)
+			state[row + (k - 2) * E] = past;
 	}
 	state[row + (K - 2) * E] = v;
 	return silu(sum + at1(taps, (K - 1) * E + channel) * v);
