@@ -29,7 +29,7 @@ func rmsNorm(g *graph.Graph, x graph.Value, n Norm, rows int, last bool) graph.V
 		mismatch(g, "rmsnorm", x.Shape(), []int{n.Weight.Rows, n.Weight.Cols})
 		return y
 	}
-	g.Call("rmsnorm", graph.Kernel{Shader: "rmsnorm"},
+	g.Call("rmsnorm", graph.Kernel{Shader: "rmsnorm", Spec: []uint32{0, 0, 0, 0, fetchLanes(g)}},
 		[]graph.Value{params(g), x, n.Weight.vector(g, "rmsnorm", x.Cols, x), y},
 		graph.Constants(x.Cols/4, 1/float64(n.Width), n.Eps, int(flag(last))), [3]int{rows, 1, 1},
 		graph.Cost{Bytes: 3 * y.Bytes(), Flops: 5 * y.Bytes() / 4})

@@ -40,16 +40,18 @@ void main() {
 	vec4 sum = vec4(0);
 	for (uint i = lane; i < push.inputs && t < T; i += LANES)
 		sum += at4(x, t * push.inputs + i) * at4(score, i);
-	part[own + lane] = sum4(sum);
-	barrier();
+	float s = at1(score, push.inputs * 4), share = sum4(sum);
+	if (LANES > 1) {
+		part[own + lane] = share;
+		barrier();
+	}
 	if (t >= T) {
 		if (lane == 0 && t < push.rows)
 			importances[row] = 0;
 		return;
 	}
-	float s = at1(score, push.inputs * 4);
 	for (uint i = 0; i < LANES; i++)
-		s += part[own + i];
+		s += LANES > 1 ? part[own + i] : share;
 	bool worth = s > push.threshold;
 	if (lane == 0)
 		importances[row] = worth ? max(sigmoid(s), LEAST) : 0;

@@ -5,7 +5,8 @@
 #include "access.glsl"
 #include "math.glsl"
 
-// y[t] = x[t] / sqrt(mean(x[t]²) + eps) · weight, one workgroup a token.
+// y[t] = x[t] / sqrt(mean(x[t]²) + eps) · weight, one workgroup a token: on a software
+// device so few invocations that they need no shared memory.
 IN4(1, x);
 IN4(2, weight);
 OUT(3, vec4, y);
@@ -17,6 +18,16 @@ layout(push_constant) uniform Push {
 	uint last;   // 1: only each sequence's last token, packed
 } push;
 
+#ifdef TEXEL
+#include "lanes.glsl"
+layout(local_size_x_id = 4) in; // LANES
+float sumOfAll(float v) {
+	float total = 0;
+	for (uint l = 0; l < LANES; l++)
+		total += handed(v, l);
+	return total;
+}
+#else
 #ifdef SUBGROUP
 #define REDUCE 128
 #else
@@ -25,6 +36,7 @@ layout(push_constant) uniform Push {
 #include "reduce.glsl"
 const uint LANES = REDUCE;
 layout(local_size_x = LANES) in;
+#endif
 
 void main() {
 	uint lane = gl_LocalInvocationID.x, t = gl_WorkGroupID.x;
