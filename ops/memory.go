@@ -181,6 +181,23 @@ type Attention struct {
 	Sequences   int         // whose keys and reads lie one after the other; 0 is one
 }
 
+const attendTokens = 8 // of a workgroup, on a software device
+
+// common says whether tokens of one workgroup may have the same keys: all tokens do when they are of one
+// sequence and no log, those of a window when it is long enough for workgroups of its own. window is how
+// many these are, or 0.
+func (a Attention) common() (common bool, window int) {
+	switch {
+	case a.Sequences > 1:
+		return false, 0
+	case a.Pools.Zero():
+		return a.Step == 0, 0
+	case a.Window < attendTokens:
+		return false, 0
+	}
+	return true, graph.Groups(a.Window, attendTokens)
+}
+
 // Attend returns softmax(q·k/√S + ln I) v for every token (arXiv 2510.03279, section 4.2; the bias
 // ln I is ours), zero where the layer does not read or its pool is empty.
 // Shapes: q and the result (T, S).
@@ -200,14 +217,18 @@ func Attend(g *graph.Graph, op string, q graph.Value, a Attention) graph.Value {
 	if !gated {
 		reads = a.Importances
 	}
-	kernel, groups := graph.Kernel{Shader: "attend", Spec: []uint32{flag(gated), flag(logged)}}, q.Rows
-	push := []any{a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride / 4, q.From / 4, S / 4}
+	spec, scale, readers := []uint32{flag(gated), flag(logged)}, 1/math.Sqrt(float64(a.Width)), reads.Rows/sequences
+	kernel, groups := graph.Kernel{Shader: "attend", Spec: spec}, q.Rows
+	push := graph.Constants(a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride/4, q.From/4, S/4, scale, a.Layer, apart, readers)
 	if g.Access() == graph.Texel {
-		kernel, groups = graph.Kernel{Shader: "attend_lane", Spec: append(kernel.Spec, uint32(S/4))}, graph.Groups(q.Rows, 8)
-		push = push[:len(push)-1]
+		common, window := a.common()
+		kernel = graph.Kernel{Shader: "attend_lane", Spec: append(spec, uint32(S/4), flag(common), fetchLanes(g))}
+		push = graph.Constants(a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride/4, q.From/4, scale, a.Layer, apart, readers, window)
+		if groups = graph.Groups(q.Rows, attendTokens); window > 0 {
+			groups = Windows(q.Rows, a.Window) * window
+		}
 	}
-	g.Call(op, kernel, []graph.Value{params(g), q, a.KV, a.Importances, reads, pools, y},
-		graph.Constants(append(push, 1/math.Sqrt(float64(a.Width)), a.Layer, apart, reads.Rows/sequences)...), [3]int{groups, 1, 1},
+	g.Call(op, kernel, []graph.Value{params(g), q, a.KV, a.Importances, reads, pools, y}, push, [3]int{groups, 1, 1},
 		graph.Cost{Bytes: 2*y.Bytes() + 8*int64(a.Keys)*int64(S), Flops: 4 * int64(q.Rows) * int64(a.Keys) * int64(S)})
 	return y
 }
