@@ -20,7 +20,7 @@ layout(push_constant) uniform Push {
 
 #ifdef TEXEL
 #include "lanes.glsl"
-layout(local_size_x_id = 4) in; // LANES
+layout(local_size_x = 8, local_size_x_id = 4) in; // LANES
 float sumOfAll(float v) {
 	float total = 0;
 	for (uint l = 0; l < LANES; l++)
