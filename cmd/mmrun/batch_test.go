@@ -84,16 +84,7 @@ func TestBatchInterrupt(t *testing.T) {
 	options := []string{"-n", "1000000", "--seed", "5", "--temp", "1"}
 	whole := generate(t, append(options, batchPrompts[0], "-n", "40")...)
 	path := file(t, "prompts", strings.Join(batchPrompts, "\n"))
-	cmd := command(append([]string{"generate", "-q", "--batch", path, "--batch-size", "2", "--stop", whole.Text[10:35]}, options...)...)
-	stderr := new(strings.Builder)
-	cmd.Stderr = stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, stdout, stderr := start(t, append([]string{"generate", "-q", "--batch", path, "--batch-size", "2", "--stop", whole.Text[10:35]}, options...)...)
 	r := bufio.NewReader(stdout)
 	first, err := r.ReadString('\n')
 	if err != nil {

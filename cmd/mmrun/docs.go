@@ -83,13 +83,7 @@ func docsAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writePlot(c, r.panel()); err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return printJSON(c, r)
-	}
-	return printText(c, r.text())
+	return publish(c, r)
 }
 
 // measure adds a model to the report.
@@ -164,9 +158,9 @@ func (r *docsReport) text() string {
 	return text.String()
 }
 
-// panel has a curve for every model, with its interval as a band. Places on the axis are evenly apart:
+// panels is one, with a curve for every model, with its interval as a band. Places on the axis are evenly apart:
 // counts span orders of magnitude and may be 0.
-func (r *docsReport) panel() plot.Panel {
+func (r *docsReport) panels() []plot.Panel {
 	l := plot.Lines{
 		Title: fmt.Sprintf("Questions answered from one of many documents, %d trials each", r.Trials),
 		X:     "documents of noise beside the one that answers", Y: "accuracy (%), with its 95% interval", High: 100,
@@ -184,5 +178,5 @@ func (r *docsReport) panel() plot.Panel {
 		}
 		l.Curves = append(l.Curves, curve)
 	}
-	return l
+	return []plot.Panel{l}
 }

@@ -39,7 +39,7 @@ mmrun fidelity --model memmamba --file book.txt --json | jq '.models[0].eclmf[0]
 			&cli.IntFlag{Name: "samples", Category: "Measurement", Value: 256, Usage: "follow `N` tokens"},
 			&cli.Uint64Flag{Name: "seed", Category: "Measurement", Value: 1, Usage: "`NUMBER` that the choice of tokens follows from"},
 			jsonFlag("print one JSON object instead of tables"),
-			&cli.StringFlag{Name: "plot", Category: "Output", Usage: "also draw a picture, a PNG `FILE`"},
+			plotFlag(),
 		}, engineFlags()),
 		Action: fidelityAction,
 	}
@@ -67,13 +67,7 @@ func fidelityAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writePlot(c, r.panels()...); err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return printJSON(c, r)
-	}
-	return printText(c, r.text())
+	return publish(c, r)
 }
 
 // distances are those asked for, the nearest first.

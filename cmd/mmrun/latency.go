@@ -37,7 +37,7 @@ mmrun latency --model mamba-160m --against pythia-160m --contexts 500,1000,2000`
 			&cli.IntFlag{Name: "generate", Aliases: []string{"n"}, Category: "Measurement", Value: 32, Usage: "generate `N` tokens after each"},
 			&cli.Uint64Flag{Name: "seed", Category: "Measurement", Value: 1, Usage: "`NUMBER` that the prompt, and the weights of a Transformer, follow from"},
 			jsonFlag("print one JSON object instead of a table"),
-			&cli.StringFlag{Name: "plot", Category: "Output", Usage: "also draw a picture, a PNG `FILE`"},
+			plotFlag(),
 		}, engineFlags()),
 		Action: latencyAction,
 	}
@@ -56,13 +56,7 @@ func latencyAction(c *cli.Context) error {
 	if err := r.measure(c); err != nil {
 		return err
 	}
-	if err := writePlot(c, r.panels()...); err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return printJSON(c, r)
-	}
-	return printText(c, r.text())
+	return publish(c, r)
 }
 
 // measure opens both models and fills in the report.

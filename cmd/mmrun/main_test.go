@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,21 @@ type outcome struct {
 func mmrun(t *testing.T, stdin string, args ...string) outcome {
 	t.Helper()
 	return finish(t, command(args...), stdin)
+}
+
+// start runs the program in the background; what it prints comes out of the pipe.
+func start(t *testing.T, args ...string) (cmd *exec.Cmd, stdout io.ReadCloser, stderr *strings.Builder) {
+	t.Helper()
+	cmd, stderr = command(args...), new(strings.Builder)
+	cmd.Stderr = stderr
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, stdout, stderr
 }
 
 func finish(t *testing.T, cmd *exec.Cmd, stdin string) outcome {

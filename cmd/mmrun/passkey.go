@@ -95,13 +95,7 @@ func passkeyAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writePlot(c, r.panels()...); err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return printJSON(c, r)
-	}
-	return printText(c, r.text())
+	return publish(c, r)
 }
 
 // measure adds a model to the report.

@@ -39,7 +39,7 @@ mmrun perplexity --file book.txt --json | jq '.models[0].contexts[0].bits_per_by
 			&cli.BoolFlag{Name: "no-bos", Category: "Measurement", Usage: "no bos_token_id in front of a piece"},
 			&cli.StringFlag{Name: "against", Category: "Model", Usage: "also measure the model in `DIR`, such as the same without memory"},
 			jsonFlag("print one JSON object instead of tables"),
-			&cli.StringFlag{Name: "plot", Category: "Output", Usage: "also draw a picture, a PNG `FILE`"},
+			plotFlag(),
 		}, engineFlags()),
 		Action: perplexityAction,
 	}
@@ -65,13 +65,7 @@ func perplexityAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writePlot(c, r.panels()...); err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return printJSON(c, r)
-	}
-	return printText(c, r.text())
+	return publish(c, r)
 }
 
 // measure adds a model to the report.

@@ -154,24 +154,13 @@ func retrievalFlags() []cli.Flag {
 		&cli.Uint64Flag{Name: "seed", Category: "Measurement", Value: 1, Usage: "`NUMBER` that the prompts follow from"},
 		jsonFlag("print one JSON object instead of tables"),
 		&cli.StringFlag{Name: "against", Category: "Model", Usage: "also measure the model in `DIR`, such as the same without memory"},
-		&cli.StringFlag{Name: "plot", Category: "Output", Usage: "also draw a picture, a PNG `FILE`"},
+		plotFlag(),
 	}
 }
 
 // checkRetrieval finds what is wrong with retrievalFlags, and with those of the engine.
 func checkRetrieval(c *cli.Context) error {
 	return cmp.Or(noArguments(c), checkEngineFlags(c), atLeast(c, "trials", 1), checkPlot(c))
-}
-
-// checkPlot refuses a picture that could not be written at the end.
-func checkPlot(c *cli.Context) error {
-	if !c.IsSet("plot") {
-		return nil
-	}
-	if c.String("plot") == "" {
-		return usagef("--plot needs the name of a file")
-	}
-	return checkOutput(c.String("plot"))
 }
 
 // readOnce refuses standard input for a text that two models read.
@@ -219,14 +208,6 @@ func withModel(c *cli.Context, src source, measure func(e *engine, tok *tokenize
 	defer e.close(&err)
 	signalsOf(c).graceful()
 	return measure(e, tok, encode)
-}
-
-// writePlot draws a picture, if one is asked for.
-func writePlot(c *cli.Context, panels ...plot.Panel) error {
-	if !c.IsSet("plot") {
-		return nil
-	}
-	return writeFile(c.String("plot"), func(w io.Writer) error { return plot.Write(w, panels...) })
 }
 
 // allTokens reads a whole text as tokens.

@@ -191,16 +191,7 @@ func TestInterrupt(t *testing.T) {
 		status int
 	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
 		state := filepath.Join(t.TempDir(), "state")
-		cmd := command("generate", "It was", "-n", "1000000", "-q", "--state-save", state)
-		stderr := new(strings.Builder)
-		cmd.Stderr = stderr
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		cmd, stdout, stderr := start(t, "generate", "It was", "-n", "1000000", "-q", "--state-save", state)
 		r := bufio.NewReader(stdout)
 		if _, err := r.ReadByte(); err != nil { // text is streamed before it is complete
 			t.Fatal(err)
@@ -224,16 +215,7 @@ func TestInterrupt(t *testing.T) {
 
 // TestBrokenPipe closes the reading end, as head does.
 func TestBrokenPipe(t *testing.T) {
-	cmd := command("generate", "It was", "-n", "1000000", "-q")
-	stderr := new(strings.Builder)
-	cmd.Stderr = stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, stdout, stderr := start(t, "generate", "It was", "-n", "1000000", "-q")
 	if _, err := bufio.NewReader(stdout).ReadByte(); err != nil {
 		t.Fatal(err)
 	}

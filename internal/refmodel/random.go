@@ -21,6 +21,14 @@ type Random struct {
 	Shard int64             // at most so many bytes a shard, with an index; 0 is one file
 }
 
+// prepare fills in what is left out and makes the directory.
+func (r *Random) prepare(dir string) error {
+	if r.DType == 0 {
+		r.DType = safetensors.F32
+	}
+	return os.MkdirAll(dir, 0o777)
+}
+
 // WriteRandom writes config.json and the weights of a random model into dir, which is made when it
 // is not there. Zero sizes of c that follow from others are filled in. The weights are drawn while
 // they are written, so a large model takes no more memory than a small one.
@@ -32,10 +40,7 @@ func WriteRandom(dir string, c Config, r Random) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	if r.DType == 0 {
-		r.DType = safetensors.F32
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := r.prepare(dir); err != nil {
 		return err
 	}
 	if err := writeConfig(filepath.Join(dir, "config.json"), c, r.DType); err != nil {

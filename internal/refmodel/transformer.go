@@ -2,10 +2,7 @@ package refmodel
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
-
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // GPTNeoX is the model type of Transformers, of which this package writes random ones only: their
@@ -37,10 +34,7 @@ func WriteRandomTransformer(dir string, c Transformer, r Random) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	if r.DType == 0 {
-		r.DType = safetensors.F32
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := r.prepare(dir); err != nil {
 		return err
 	}
 	err = writeJSON(filepath.Join(dir, "config.json"), struct {
