@@ -27,17 +27,27 @@ func (p *pass) blocks(r graph.Value) {
 	}
 	for l := range p.w.Layers {
 		w, s := &p.w.Layers[l], p.state.layer(p.Graph, l)
-		if w.Memory == nil && p.taps == nil {
-			p.mixer(r, r, w.Norm, w, s)
-			continue
-		}
-		x := ops.RMSNorm(p.Graph, r, w.Norm)
-		p.tap(x)
-		if w.Memory != nil {
-			x = p.recall(l, x)
-		}
-		p.mixer(r, x, ops.Norm{}, w, s)
+		x, norm := p.input(l, r)
+		p.mixer(r, x, norm, w, s)
 	}
+}
+
+// input is what layer l's mixer is given of the residual stream r, and the norm that is still to be applied
+// to it, if any.
+func (p *pass) input(l int, r graph.Value) (graph.Value, ops.Norm) {
+	w := &p.w.Layers[l]
+	switch {
+	case w.Memory == nil && p.taps == nil:
+		return r, w.Norm
+	case p.single:
+		return p.recallSingle(l, r, w.Norm)
+	}
+	x := ops.RMSNorm(p.Graph, r, w.Norm)
+	p.tap(x)
+	if w.Memory != nil {
+		x = p.recall(l, r, x)
+	}
+	return x, ops.Norm{}
 }
 
 // mixer adds Mamba's selective SSM block (arXiv 2312.00752, section 3.4) of the normalized x to the

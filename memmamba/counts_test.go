@@ -50,8 +50,20 @@ func TestTokensAllocateNothing(t *testing.T) {
 // TestCountsOfAToken: what a token costs is known by counting: kernels, submissions, and the bytes that
 // have to be moved, which are those of the weights and little else.
 func TestCountsOfAToken(t *testing.T) {
+	t.Run("mamba", func(t *testing.T) { countTokens(t, refmodel.Default(refmodel.Mamba), 4) })
+	t.Run("memmamba", func(t *testing.T) {
+		c := refmodel.Default(refmodel.MemMamba)
+		c.Memory.Period = 2
+		countTokens(t, c, 6)
+		c.Memory.StateThreshold, c.Memory.Fusion, c.Memory.Window = 0, "gated", 1
+		countTokens(t, c, 6)
+	})
+}
+
+// countTokens holds a token to so many dispatches a layer, whatever the type of the weights.
+func countTokens(t *testing.T, c refmodel.Config, perLayer int) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "model")
-	c := refmodel.Default(refmodel.Mamba)
 	c.Layers, c.Hidden, c.Vocab = 6, 64, 3000
 	if err := refmodel.WriteRandom(dir, c, refmodel.Random{Seed: 1}); err != nil {
 		t.Fatal(err)
@@ -59,7 +71,7 @@ func TestCountsOfAToken(t *testing.T) {
 	moved := map[string]int64{}
 	for _, quantize := range []string{"", Q8_0} {
 		m := openModel(t, dir, Options{Chunk: 16, Quantize: quantize})
-		countToken(t, m, c)
+		countToken(t, m, c, perLayer)
 		moved[quantize] = m.programs.step.Cost().Bytes - 2*m.Memory().State
 	}
 	// 34 bytes hold 32 weights, where F32 takes 128; what stays F32 and what pads rows is little.
@@ -68,11 +80,11 @@ func TestCountsOfAToken(t *testing.T) {
 	}
 }
 
-func countToken(t *testing.T, m *Model, c refmodel.Config) {
+func countToken(t *testing.T, m *Model, c refmodel.Config, perLayer int) {
 	t.Helper()
 	step, choose := m.programs.step, m.programs.choose
-	if n := step.Dispatches(); n > 4*c.Layers+2 {
-		t.Errorf("%d dispatches a token for %d layers, want at most four a layer and two", n, c.Layers)
+	if n := step.Dispatches(); n > perLayer*c.Layers+2 {
+		t.Errorf("%d dispatches a token for %d layers, want at most %d a layer and two", n, c.Layers, perLayer)
 	}
 	if n := choose.Dispatches(); n > 2 {
 		t.Errorf("%d dispatches to choose a token, want at most 2", n)

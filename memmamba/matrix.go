@@ -17,20 +17,42 @@ type piece struct {
 
 // weight loads a matrix [sum of sections, cols], each section of rows padded.
 func (l *loader) weight(name string, sections []int, cols int) ops.Weight {
-	return l.stack([]piece{{name, sections}}, cols)
+	return l.stack(cols, piece{name, sections})
 }
 
 // stack loads several matrices of the same width below one another. In a quantized model they are
-// Q8_0 on the device; else they keep their type when they share it and become F32 when not. They are filled
-// later.
-func (l *loader) stack(pieces []piece, cols int) ops.Weight {
+// Q8_0 on the device; else they keep their type when they share it and become F32 when not.
+func (l *loader) stack(cols int, pieces ...piece) ops.Weight {
+	return l.place(l.matrix(cols, pieces...))
+}
+
+// matrix finds what is to be stacked.
+func (l *loader) matrix(cols int, pieces ...piece) matrix {
 	m := matrix{cols: cols}
 	for _, p := range pieces {
-		if m.add(l, p); l.err != nil {
-			return ops.Weight{}
+		m.add(l, p)
+	}
+	return m
+}
+
+// alike makes matrices that a kernel meets together F32 unless they share a type.
+func alike(all []matrix) {
+	for _, m := range all {
+		if m.device != all[0].device {
+			for i := range all {
+				all[i].device = ops.F32
+			}
+			return
 		}
 	}
-	w := ops.Weight{Type: m.device, Rows: m.high, Cols: ops.Padded(cols), Panels: true}
+}
+
+// place gives a matrix its place on the device, and leaves filling it for later.
+func (l *loader) place(m matrix) ops.Weight {
+	if l.err != nil {
+		return ops.Weight{}
+	}
+	cols, w := m.cols, ops.Weight{Type: m.device, Rows: m.high, Cols: ops.Padded(m.cols), Panels: true}
 	bytes := w.Type.PanelBytes(w.Cols)
 	w.Span = l.allocate(int64(bytes) * int64(w.Rows/ops.PanelRows))
 	l.later = append(l.later, func() {

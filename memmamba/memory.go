@@ -8,39 +8,62 @@ import (
 // recall is MemMamba's part of layer l (arXiv 2510.03279, section 4): the Note Block summarizes the
 // tokens worth keeping, cross-token attention reads the layer's own pool, every p layers
 // cross-layer attention reads the pools of the layers before, and what they recall is fused into x:
-// x + F(c_token) + F(c_layer). x is the normalized stream (T, d).
-func (p *pass) recall(l int, x graph.Value) graph.Value {
+// x + F(c_token) + F(c_layer). x is the stream r (T, d) normalized.
+func (p *pass) recall(l int, r, x graph.Value) graph.Value {
 	g, w, S, y := p.Graph, p.w.Layers[l].Memory, p.state.memory.S, x
-	notes := ops.Linear(g, "notes", x, w.Notes, ops.Finish{Alone: p.single})
-	p.note(l, x, notes)
-	if p.c.Memory.reads() != readsNever {
+	notes := ops.Linear(g, "notes", x, w.Notes, ops.Finish{})
+	p.note(l, r, notes)
+	if p.attendsToken() {
 		token := ops.Attend(g, "attend_token", g.Columns(notes, S, 2*S), p.ownPool(l))
 		y = p.fuse(y, x, token, w.TokenOut)
 	}
-	if p.c.crosses(l) && l > 0 { // before the first layer there is no pool
+	if p.attendsLayer(l) {
 		layer := ops.Attend(g, "attend_layer", g.Columns(notes, 2*S, 3*S), p.poolsBefore(l))
 		y = p.fuse(y, x, layer, w.LayerOut)
 	}
 	return y
 }
 
-// fuse adds o_proj · a to y, gated by x where the fusion is.
-func (p *pass) fuse(y, x, a graph.Value, r recall) graph.Value {
-	f := ops.Finish{Add: y, Alone: p.single}
-	if !r.Gate.Zero() {
-		f.Gate, f.GateBy = r.Gate, x
+// recallSingle is recall for one token of each sequence, in two kernels. The norm is still to be applied to
+// what it returns, unless that has no weight.
+func (p *pass) recallSingle(l int, r graph.Value, norm ops.Norm) (graph.Value, ops.Norm) {
+	g, w := p.Graph, p.w.Layers[l].Memory
+	queries, scales := ops.NoteToken(g, "notes", r, w.Notes, w.Score, p.state.memory.places(g, l))
+	var token, layer ops.Recall
+	if p.attendsToken() {
+		token = ops.Recall{Attention: p.ownPool(l), Fusion: w.TokenOut}
 	}
-	return ops.Linear(p.Graph, "fuse", a, r.Out, f)
+	if p.attendsLayer(l) {
+		layer = ops.Recall{Attention: p.poolsBefore(l), Fusion: w.LayerOut}
+	}
+	if token.Zero() && layer.Zero() {
+		return r, norm
+	}
+	return ops.RecallToken(g, "recall", r, norm, scales, queries, token, layer), ops.Norm{}
+}
+
+func (p *pass) attendsToken() bool { return p.c.Memory.reads() != readsNever }
+
+// attendsLayer leaves out the first layer, before which there is no pool.
+func (p *pass) attendsLayer(l int) bool { return p.c.crosses(l) && l > 0 }
+
+// fuse adds o_proj · a to y, gated by x where the fusion is.
+func (p *pass) fuse(y, x, a graph.Value, w ops.Fusion) graph.Value {
+	f := ops.Finish{Add: y}
+	if !w.Gate.Zero() {
+		f.Gate, f.GateBy = w.Gate, x
+	}
+	return ops.Linear(p.Graph, "fuse", a, w.Out, f)
 }
 
 // note is the Note Block of layer l. Notes wait for their window's end, or in a pass of several
 // windows go to its log.
-func (p *pass) note(l int, x, notes graph.Value) {
+func (p *pass) note(l int, r, notes graph.Value) {
 	to := p.state.memory.places(p.Graph, l)
 	if p.log != nil {
 		to = p.log.Of(l)
 	}
-	ops.Note(p.Graph, x, notes, p.w.Layers[l].Memory.Score, p.c.Memory.NoteThreshold, to)
+	ops.Note(p.Graph, r, notes, p.w.Layers[l].Memory.Score, to)
 	if p.log != nil {
 		p.log.fill(p, l, l+1)
 	}

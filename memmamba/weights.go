@@ -64,7 +64,7 @@ func (w *weights) load(l *loader, c Config) {
 	for n := range c.NumHiddenLayers {
 		w.Layers = append(w.Layers, l.layer(fmt.Sprintf("backbone.layers.%d.", n), c))
 		if c.Memory != nil && l.err == nil {
-			w.Layers[n].Memory = l.layerMemory(n, c)
+			w.Layers[n].Memory = l.layerMemory(n, w.Layers[n].Norm, c)
 		}
 	}
 	if c.Memory != nil && l.err == nil {

@@ -11,15 +11,9 @@ type layerMemory struct {
 	// Notes is note_proj above the queries' q_proj (token, then layer attention where there is one),
 	// so that a token's summary and queries are one product.
 	Notes    ops.Weight // (S + S [+ S], d), sections padded
-	Score    ops.Weight // (1, d+Pad): note_score's weight, padded, then its bias
-	TokenOut recall     // cross-token attention
-	LayerOut recall     // cross-layer attention, where (l+1) % p == 0
-}
-
-// recall takes what an attention read back into the stream: o_proj and, when fusion is gated, the
-// gate's weight and bias.
-type recall struct {
-	Out, Gate ops.Weight // (d, S), (2, d)
+	Score    ops.Scorer // note_score
+	TokenOut ops.Fusion // of cross-token attention: o_proj and, when fusion is gated, the gate
+	LayerOut ops.Fusion // of cross-layer attention, where (l+1) % p == 0
 }
 
 // memoryWeights holds the parameters that the beginning of a window needs of all layers at once.
@@ -33,31 +27,44 @@ type memoryWeights struct {
 // crosses says whether layer l, counted from 0, has cross-layer attention.
 func (c Config) crosses(l int) bool { return c.Memory != nil && (l+1)%c.Memory.Period == 0 }
 
-func (l *loader) layerMemory(n int, c Config) *layerMemory {
+func (l *loader) layerMemory(n int, norm ops.Norm, c Config) *layerMemory {
 	S, d := c.Memory.SummaryDim, c.HiddenSize
-	prefix := fmt.Sprintf("backbone.layers.%d.memory.", n)
-	pieces := []piece{{prefix + "note_proj.weight", []int{S}}, {prefix + "token_attn.q_proj.weight", []int{S}}}
-	m := &layerMemory{TokenOut: l.recall(prefix+"token_attn.", c)}
+	layer := fmt.Sprintf("backbone.layers.%d.", n)
+	prefix, attentions := layer+"memory.", []string{"token_attn."}
 	if c.crosses(n) {
-		pieces = append(pieces, piece{prefix + "layer_attn.q_proj.weight", []int{S}})
-		m.LayerOut = l.recall(prefix+"layer_attn.", c)
+		attentions = append(attentions, "layer_attn.")
 	}
-	m.Notes = l.stack(pieces, d)
-	score, bias := l.row(prefix+"note_score.weight", d), l.row(prefix+"note_score.bias", 1)
-	if l.err == nil {
-		m.Score = l.upload32(append(score, bias...), 1, ops.Padded(d)+ops.Pad)
+	pieces, outs := []piece{{prefix + "note_proj.weight", []int{S}}}, []matrix(nil)
+	for _, attention := range attentions {
+		pieces = append(pieces, piece{prefix + attention + "q_proj.weight", []int{S}})
+		outs = append(outs, l.matrix(S, piece{prefix + attention + "o_proj.weight", []int{d}}))
 	}
+	alike(outs)
+	m, fusions := &layerMemory{Notes: l.stack(d, pieces...), Score: l.scorer(layer, norm, c)}, make([]ops.Fusion, 2)
+	for i, attention := range attentions {
+		fusions[i] = ops.Fusion{Out: l.place(outs[i]), Gate: l.gate(prefix+attention, c)}
+	}
+	m.TokenOut, m.LayerOut = fusions[0], fusions[1]
 	return m
 }
 
-func (l *loader) recall(prefix string, c Config) recall {
-	d := c.HiddenSize
-	r := recall{Out: l.weight(prefix+"o_proj.weight", []int{d}, c.Memory.SummaryDim)}
-	if c.Memory.Fusion == "gated" {
-		gate := append(l.row(prefix+"gate.weight", d), l.row(prefix+"gate.bias", d)...)
-		r.Gate = l.upload32(gate, 2, ops.Padded(d))
+// scorer loads note_score of a layer, which sees the layer's norm.
+func (l *loader) scorer(layer string, norm ops.Norm, c Config) ops.Scorer {
+	d, prefix := c.HiddenSize, layer+"memory.note_score."
+	w, of, bias := l.row(prefix+"weight", d), l.row(layer+"norm.weight", d), l.row(prefix+"bias", 1)
+	for i := range w {
+		w[i] *= of[i]
 	}
-	return r
+	return ops.Scorer{Weight: l.upload32(append(w, bias...), 1, ops.Padded(d)+ops.Pad), Norm: norm, Threshold: c.Memory.NoteThreshold}
+}
+
+// gate loads the gate of an attention where fusion is gated.
+func (l *loader) gate(prefix string, c Config) ops.Weight {
+	if c.Memory.Fusion != "gated" {
+		return ops.Weight{}
+	}
+	gate := append(l.row(prefix+"gate.weight", c.HiddenSize), l.row(prefix+"gate.bias", c.HiddenSize)...)
+	return l.upload32(gate, 2, ops.Padded(c.HiddenSize))
 }
 
 func (l *loader) memory(c Config) *memoryWeights {

@@ -96,12 +96,28 @@ func fetchLanes(g *graph.Graph) uint32 {
 
 func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
-	fewRows(g, op, graph.Kernel{Shader: "gemv." + string(w.Type), Spec: f.spec()}, y, x, n, w, cost(x, w, y), bias, add, gatex, gate)
+	fewRows{
+		op: op, kernel: graph.Kernel{Shader: "gemv." + string(w.Type), Spec: f.spec()},
+		x: x, norm: n, w: w, store: []graph.Value{bias, add, gatex, gate, y}, cost: cost(x, w, y),
+	}.call(g)
 }
 
-// fewRows calls a kernel that includes gemv.glsl, with what its store needs.
-func fewRows(g *graph.Graph, op string, k graph.Kernel, y, x graph.Value, n Norm, w Weight, c graph.Cost, bias graph.Value, store ...graph.Value) {
-	norm, weighed := n.Weight.vector(g, op, x.Cols, x), x.Rows > 1 && !n.Weight.Zero()
+// fewRows is W norm(x) for few rows of x, by a kernel that includes gemv.glsl.
+type fewRows struct {
+	op     string
+	kernel graph.Kernel // with the four constants that are the kernel's own
+	x      graph.Value
+	norm   Norm
+	w      Weight
+	store  []graph.Value // bindings of the kernel's own
+	told   []any         // push constants of its own
+	beside int           // workgroups beside those for the panels of w
+	cost   graph.Cost
+}
+
+func (r fewRows) call(g *graph.Graph) {
+	x, n, k := r.x, r.norm, r.kernel
+	norm, weighed := n.Weight.vector(g, r.op, x.Cols, x), x.Rows > 1 && !n.Weight.Zero()
 	if weighed { // once for all rows of W, where every one of them would do it for every row of x
 		x, norm = weigh(g, x, n)
 		n.Weight = Weight{}
@@ -111,15 +127,14 @@ func fewRows(g *graph.Graph, op string, k graph.Kernel, y, x graph.Value, n Norm
 		scale = 1 / float64(n.Width)
 	}
 	tokens, panels := gemvTile(g, x.Rows)
-	groups := [3]int{graph.Groups(x.Rows, tokens), graph.Groups(w.Rows, panels*PanelRows), 1}
+	groups := [3]int{graph.Groups(x.Rows, tokens), graph.Groups(r.w.Rows, panels*PanelRows) + r.beside, 1}
 	if tokens == 1 { // there may be more along this axis
 		groups[0], groups[1] = groups[1], 1
 	}
 	k.Spec = append(k.Spec, fetchLanes(g), flag(!n.Weight.Zero()), uint32(panels), uint32(tokens), flag(weighed))
-	values := append([]graph.Value{params(g), x, w.matrix(g, op), bias, norm}, store...)
-	g.Call(op, k, append(values, y),
-		graph.Constants(w.Type.blocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.Stride/4, x.From/4, scale, n.Eps),
-		groups, c)
+	numbers := []any{r.w.Type.blocks(r.w.Cols), r.w.Rows / PanelRows, x.Cols / 4, x.Stride / 4, x.From / 4, scale, n.Eps}
+	g.Call(r.op, k, append([]graph.Value{params(g), x, r.w.matrix(g, r.op), norm}, r.store...),
+		graph.Constants(append(numbers, r.told...)...), groups, r.cost)
 }
 
 // gemvTile is how many tokens and panels an invocation of gemv has: as many tokens as there are, in

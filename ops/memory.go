@@ -14,61 +14,6 @@ const (
 	MaxSummary = 256
 )
 
-// Places are where a pass's notes of one layer go.
-type Places struct {
-	summaries, importances graph.Value
-	first                  int // row
-	window                 int // W when a token has the place it has in its window, 0 when that in the pass
-	apart                  int // rows from sequence to sequence
-}
-
-// Of is where layer l's notes wait for the window's end.
-func (p Pending) Of(l int) Places { return p.OfEach(l, 1) }
-
-// OfEach is where those of each of several sequences wait, whose notes lie one after the other.
-func (p Pending) OfEach(l, sequences int) Places {
-	W := p.Importances.Cols
-	return Places{p.Summaries, p.Importances, l * W, W, p.Summaries.Rows / sequences}
-}
-
-// Of is where the log has layer l's notes of the pass.
-func (log Log) Of(l int) Places {
-	return Places{log.Summaries, log.Importances, l*log.Importances.Cols + log.Held, 0, 0}
-}
-
-// Note is the Note Block (arXiv 2510.03279, section 4.1): every token whose importance
-// sigmoid(w · x + b) exceeds τ1 leaves its summary.
-// Shapes: x (T, d) of one sequence or of one token each of T, notes (T, ·) with the summary at column 0, score (1, d+Pad) of w and then b.
-func Note(g *graph.Graph, x, notes graph.Value, score Weight, threshold float64, to Places) {
-	S, lanes, tokens, rows := to.summaries.Cols, 32, 1, 0
-	if g.Access() == graph.Texel {
-		lanes, tokens = 1, 8
-	}
-	if to.window == 0 {
-		rows = vector * graph.Groups(x.Rows, vector)
-	}
-	if notes.Rows != x.Rows || notes.Cols < S || !notes.Packed() || !x.Packed() || score.Rows != 1 || score.Cols != x.Cols+Pad {
-		mismatch(g, "note", x.Shape(), notes.Shape())
-		return
-	}
-	g.Call("note", graph.Kernel{Shader: "note", Spec: []uint32{uint32(lanes), uint32(tokens)}},
-		[]graph.Value{params(g), x, notes, score.table(g, "note"), to.summaries, to.importances},
-		graph.Constants(x.Cols/4, notes.Cols/4, S/4, to.first, to.apart, rows, to.window, logit(threshold)),
-		[3]int{1, graph.Groups(max(x.Rows, rows), tokens), 1}, graph.Cost{Bytes: x.Bytes() + 8*int64(notes.Rows)*int64(S)})
-}
-
-// logit is the score whose sigmoid is t, so that a score is compared before its sigmoid rounds to 0 or
-// 1: no score's is above 1, and every score's is above 0.
-func logit(t float64) float64 {
-	switch {
-	case t <= 0:
-		return -math.MaxFloat32
-	case t >= 1:
-		return math.MaxFloat32
-	}
-	return math.Log(t) - math.Log1p(-t)
-}
-
 // Part is the i-th of the parts of so many rows that a table is made of.
 func (w Weight) Part(i, rows int) Weight {
 	bytes := 4 * int64(rows) * int64(w.Cols)

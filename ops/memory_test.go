@@ -91,20 +91,6 @@ const (
 	paperW, paperPeriod    = 64, 4
 )
 
-func BenchmarkNote(b *testing.B) {
-	const width = 3 * paperS // the summary and two queries
-	for _, T := range []int{1, paperW} {
-		for _, d := range []int{64, 768} {
-			benchmark(b, fmt.Sprintf("%s/d=%d/S=%d", mode(T), d, paperS), T, func(r *rig) {
-				_, pending := memoryRig(r, paperL, 1, paperW, paperS)
-				score := r.table(1, d+Pad, r.random(d+Pad, 1))
-				x, notes := r.value("x", T, d, r.random(T*d, 1)), r.value("notes", T, width, r.random(T*width, 1))
-				Note(r.g, x, notes, score, 0.5, pending.Of(3))
-			})
-		}
-	}
-}
-
 func BenchmarkDecide(b *testing.B) {
 	const E, N = 1536, 16
 	benchmark(b, fmt.Sprintf("L=%d/E=%d/N=%d", paperL, E, N), 1, func(r *rig) {

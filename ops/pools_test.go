@@ -137,7 +137,8 @@ func (s *sequence) fill(to Places, name string, room int, summaries, importances
 		}
 	}
 	score := s.table(1, 2*Pad, append([]float32{1}, make([]float32, 2*Pad-1)...))
-	Note(s.g, s.value(name+"x", room, Pad, x), s.value(name, room, s.S, summaries), score, 1e-9, to)
+	none := Norm{Width: 1 << 60, Eps: 1} // scales by 1 / sqrt(0 + 1)
+	Note(s.g, s.value(name+"x", room, Pad, x), s.value(name, room, s.S, summaries), Scorer{score, none, 1e-9}, to)
 }
 
 // check compares what the sequence carries from pass to pass.
@@ -268,7 +269,7 @@ func BenchmarkPools(b *testing.B) {
 				n, pending := memoryRig(r, 1, paperP, W, paperS)
 				log := OpenLog(r.g, n, pending, T)
 				score := r.table(1, 2*Pad, append([]float32{1}, make([]float32, 2*Pad-1)...))
-				Note(r.g, r.value("x", T, Pad, r.random(T*Pad, 1)), r.value("notes", T, paperS, r.random(T*paperS, 1)), score, 0.5, log.Of(0))
+				Note(r.g, r.value("x", T, Pad, r.random(T*Pad, 1)), r.value("notes", T, paperS, r.random(T*paperS, 1)), Scorer{score, Norm{Width: Pad, Eps: 1e-5}, 0.5}, log.Of(0))
 				FillPools(r.g, log, NewPools(r.g, log, paperP), policy == "priority", 0, 1)
 			})
 		}

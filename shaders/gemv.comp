@@ -5,6 +5,7 @@
 #include "gemv.glsl"
 
 // y[t] = W x[t] for a few tokens, and what may follow.
+IN4(4, bias);
 IN4(5, add);
 IN4(6, gatex);
 IN4(7, gate); // weight, then bias
@@ -15,3 +16,5 @@ OUT(8, float, y);
 void store(uint t, uint m, float v) {
 	y[t * push.panels * 8 + m] = finish(t, m, v);
 }
+
+void main() { multiply(); }

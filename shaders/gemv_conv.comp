@@ -9,6 +9,7 @@
 layout(constant_id = 0) const bool BIAS = false;
 layout(constant_id = 1) const uint K = 4;
 
+IN4(4, bias);
 IN4(5, taps);    // [K][E]
 IN4(6, tapbias); // [E]
 INOUT(7, float, state); // [rows][K-1][E]
@@ -34,3 +35,5 @@ void store(uint t, uint m, float v) {
 		v += at1(bias, m);
 	y[t * push.panels * 8 + m] = m < E ? convolve(t, m, E, v) : v;
 }
+
+void main() { multiply(); }

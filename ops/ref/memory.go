@@ -1,25 +1,5 @@
 package ref
 
-import "math"
-
-// NoteScore returns I_token = sigmoid(w · x + b) for every token. A token leaves a note when it is
-// above τ1 (MemMamba's Note Block, arXiv 2510.03279; the linear scorer is ours).
-// Shapes: x is (T, d), the normed input of the layer before fusion; w is (d), the result (T).
-func NoteScore(x, w []float32, b float32, T, d int) []float32 {
-	out := make([]float32, T)
-	for t := range out {
-		out[t] = float32(Sigmoid(dot(x[t*d:(t+1)*d], w) + float64(b)))
-	}
-	return out
-}
-
-// NoteProject returns the summary s = W x of every token (MemMamba's Note Block, arXiv 2510.03279;
-// the paper gives the summary's size, that it is one projection is ours).
-// Shapes: x is (T, d), w (S, d), the result (T, S).
-func NoteProject(x, w []float32, T, d, S int) []float32 {
-	return Linear(x, w, nil, T, d, S)
-}
-
 // ReadScore returns I_state = sigmoid(w · mean_n(h) + b). A layer reads its pool during a window
 // when the score of the state that the last window left is above τ2 and the pool is not empty
 // (MemMamba's state threshold, arXiv 2510.03279; the linear scorer over the state's mean is ours).
@@ -98,78 +78,6 @@ func merge(rows [][]float32, pooling string) []float32 {
 		if pooling == Max {
 			out[i] = top
 		}
-	}
-	return out
-}
-
-// Attention are the weights of one attention over notes.
-type Attention struct {
-	Q []float32 // (S, d)
-	K []float32 // (S, S)
-	V []float32 // (S, S)
-	O []float32 // (d, S)
-}
-
-// PoolAttention returns what every token recalls of J notes: one head, no positions, no mask,
-//
-//	q = Q x, k_j = K s_j, v_j = V s_j
-//	c = O · Σ_j softmax_j(q·k_j / sqrt(S) + ln I_j) v_j
-//
-// It is MemMamba's cross-token attention over a layer's own pool and its cross-layer attention over
-// what CrossGather collects (arXiv 2510.03279); the bias ln I_j, by which a note weighs what it was
-// judged worth, is ours. Without notes c is zero.
-// Shapes: x and the result are (T, d), summaries is (J, S), importances (J).
-func PoolAttention(x []float32, w Attention, summaries, importances []float32, T, d, S int) []float32 {
-	J := len(importances)
-	if J == 0 {
-		return make([]float32, T*d)
-	}
-	q := Linear(x, w.Q, nil, T, d, S)
-	k := Linear(summaries, w.K, nil, J, S, S)
-	v := Linear(summaries, w.V, nil, J, S, S)
-	mixed := make([]float32, T*S)
-	for t := range T {
-		scores := make([]float64, J)
-		top := math.Inf(-1)
-		for j := range scores {
-			scores[j] = dot(q[t*S:(t+1)*S], k[j*S:])/math.Sqrt(float64(S)) + math.Log(float64(importances[j]))
-			top = max(top, scores[j])
-		}
-		var total float64
-		for j, s := range scores {
-			scores[j] = math.Exp(s - top)
-			total += scores[j]
-		}
-		for i := range S {
-			var sum float64
-			for j, s := range scores {
-				sum += s / total * float64(v[j*S+i])
-			}
-			mixed[t*S+i] = float32(sum)
-		}
-	}
-	return Linear(mixed, w.O, nil, T, S, d)
-}
-
-// FusionGate are the weights of a gated fusion, (d) each.
-type FusionGate struct{ Weight, Bias []float32 }
-
-// Fuse returns F(c), what of the recalled c is added to the mixer's input x:
-//
-//	residual (gate nil): F(c) = c
-//	gated:               F(c) = sigmoid(weight ⊙ x + bias) ⊙ c
-//
-// The mixer is given x + F(c_token) + F(c_layer), with a gate for each attention and the same x in
-// both (MemMamba's fusion, arXiv 2510.03279, which names both; the gate's form is ours).
-// Shapes: x, c and the result are (T, d).
-func Fuse(x, c []float32, gate *FusionGate, T, d int) []float32 {
-	out := append([]float32{}, c[:T*d]...)
-	if gate == nil {
-		return out
-	}
-	for i := range out {
-		s := Sigmoid(float64(gate.Weight[i%d])*float64(x[i]) + float64(gate.Bias[i%d]))
-		out[i] = float32(s * float64(c[i]))
 	}
 	return out
 }

@@ -3,7 +3,7 @@
 // WEIGHED, both are at hand: see weigh.comp. An invocation owns a row in each of PANELS
 // panels, for TOKENS tokens. A token's sums are taken in the same order whatever TOKENS
 // and PANELS are, so that its result does not depend on the tokens beside it. What
-// becomes of the result is the includer's.
+// becomes of the result is the includer's, with STORE_PUSH what else it is told.
 #ifndef GEMV_GLSL
 #define GEMV_GLSL
 #include "params.glsl"
@@ -18,8 +18,7 @@ layout(constant_id = 8) const bool WEIGHED = false;
 
 IN4(1, x);
 WEIGHT(2, w);
-IN4(3, bias);
-IN4(4, norm); // its weight; when WEIGHED the scale of each token
+IN4(3, norm); // its weight; when WEIGHED the scale of each token
 
 layout(push_constant) uniform Push {
 	uint blocks; // in a row of W
@@ -29,6 +28,9 @@ layout(push_constant) uniform Push {
 	uint offset; // vec4 before x in its row
 	float mean;  // 1 / d
 	float eps;
+#ifdef STORE_PUSH
+	STORE_PUSH
+#endif
 } push;
 
 // store is given row m of W x[t].
@@ -63,9 +65,13 @@ void reduce(inout float total[PANELS], inout float squares) {
 	}
 }
 
-void main() {
-	uint first = (TOKENS == 1 ? gl_WorkGroupID.x : gl_WorkGroupID.y) * PANELS, row[PANELS];
-	uint T = TOKENS == 1 ? 1 : params.tokens * params.sequences, t0 = TOKENS == 1 ? 0 : gl_WorkGroupID.x * TOKENS;
+// What a workgroup begins with: a token of T, and a panel.
+uint T = TOKENS == 1 ? 1 : params.tokens * params.sequences;
+uint t0 = TOKENS == 1 ? 0 : gl_WorkGroupID.x * TOKENS, first = (TOKENS == 1 ? gl_WorkGroupID.x : gl_WorkGroupID.y) * PANELS;
+
+// multiply is all that most includers do.
+void multiply() {
+	uint row[PANELS];
 	if (t0 >= T)
 		return;
 	for (uint p = 0; p < PANELS; p++)
