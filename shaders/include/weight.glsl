@@ -11,11 +11,15 @@
 #if defined(WEIGHT_F32)
 #define WVEC 1
 #define WEIGHT(b, name) IN4(b, name)
-#define units(name, i, w) w[0] = at4(name, i)
+#define UNIT vec4
+#define unitOf(name, i) at4(name, i)
+void widen(vec4 v, out vec4 w[WVEC]) { w[0] = v; }
 #else
 #define WEIGHT(b, name) UIN4(b, name)
-#define units(name, i, w) widen(uat4(name, i), w)
+#define UNIT uvec4
+#define unitOf(name, i) uat4(name, i)
 #endif
+#define units(name, i, w) widen(unitOf(name, i), w)
 #if defined(WEIGHT_F16) || defined(WEIGHT_BF16)
 #define WVEC 2
 #endif
