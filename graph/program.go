@@ -126,35 +126,42 @@ func (h *home) resolve(s Spans) (vk.Span, error) {
 // Submit starts the program; the Pending is done when all of it is.
 func (r *Recording) Submit() (vk.Pending, error) { return Submit(r) }
 
-// Submit starts programs of one device, one after another, and the Pending is done when all are.
-// Those of one command buffer each go to the device in one submission.
-func Submit(rs ...*Recording) (vk.Pending, error) {
+// Submit starts programs of one device, one after another, and the Pending is done when all are; nil ones
+// are left out. Those of one command buffer each go to the device in one submission.
+func Submit(rs ...*Recording) (last vk.Pending, err error) {
 	var lists [4]*vk.Commands
-	var last vk.Pending
+	var device *vk.Device
 	n := 0
-	for i, r := range rs {
-		for j, c := range r.commands {
+	for _, r := range rs {
+		if r == nil {
+			continue
+		}
+		device = r.device
+		for _, c := range r.commands {
+			// A long program was cut so that no submission holds the device for seconds.
+			if n == len(lists) || n > 0 && len(r.commands) > 1 {
+				if last, err = device.Submit(lists[:n]...); err != nil {
+					return last, err
+				}
+				n = 0
+			}
 			lists[n] = c
 			n++
-			// A long program was cut so that no submission holds the device for seconds.
-			end := i == len(rs)-1 && j == len(r.commands)-1
-			if !end && n < len(lists) && len(r.commands) == 1 {
-				continue
-			}
-			var err error
-			if last, err = r.device.Submit(lists[:n]...); err != nil {
-				return last, err
-			}
-			n = 0
 		}
 	}
-	return last, nil
+	if n > 0 {
+		last, err = device.Submit(lists[:n]...)
+	}
+	return last, err
 }
 
 // Run starts the program and waits for its end.
-func (r *Recording) Run() error {
-	pending, err := r.Submit()
-	if err != nil {
+func (r *Recording) Run() error { return Run(r) }
+
+// Run is Submit and waits for the end, if there is a program.
+func Run(rs ...*Recording) error {
+	pending, err := Submit(rs...)
+	if err != nil || pending == (vk.Pending{}) {
 		return err
 	}
 	return pending.Wait()

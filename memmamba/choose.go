@@ -28,34 +28,31 @@ func (u underway) wait() error {
 	return u.pending.Wait()
 }
 
-// start submits the program that makes a state's logits, and with choose in the same submission the
-// one that finds the highest.
-func (m *Model) start(s *State, r *graph.Recording, choose bool) error {
-	chosen := choose && m.programs.choose != nil
-	var pending vk.Pending
-	var err error
-	if chosen {
-		var c *graph.Recording
-		if c, err = m.programs.shared(m.programs.choose, m.arena.Whole(), 0); err == nil {
-			pending, err = graph.Submit(r, c)
+// start submits the program r that makes a state's logits, after first unless that is nil, and with choose
+// the one that finds the highest, all in one submission.
+func (m *Model) start(s *State, choose bool, first, r *graph.Recording) error {
+	var last *graph.Recording
+	if choose && m.programs.choose != nil {
+		var err error
+		if last, err = m.programs.shared(m.programs.choose, m.arena.Whole(), 0); err != nil {
+			return err
 		}
-	} else {
-		pending, err = r.Submit()
 	}
+	pending, err := graph.Submit(first, r, last)
 	if err == nil {
-		m.underway = underway{s, pending, chosen}
+		m.underway = underway{s, pending, last != nil}
 	}
 	return err
 }
 
 // step starts one token of a sequence. Nothing is under way.
 func (m *Model) step(s *State, token []int32, choose bool) error {
-	_, err := m.feed(s, token, func() error {
+	_, err := m.feed(s, token, func(first *graph.Recording) error {
 		r, err := s.recording(m.programs.step)
 		if err != nil {
 			return err
 		}
-		return m.start(s, r, choose)
+		return m.start(s, choose, first, r)
 	}, 1)
 	return err
 }

@@ -47,6 +47,31 @@ func TestTokensAllocateNothing(t *testing.T) {
 	}
 }
 
+// TestSubmissionsOfAToken: a token takes one submission, with the choice of the next and with what is due
+// at a window's first token, also where every token begins one.
+func TestSubmissionsOfAToken(t *testing.T) {
+	for _, window := range []int{1, 5} {
+		dir := filepath.Join(t.TempDir(), "model")
+		c := refmodel.Default(refmodel.MemMamba)
+		c.Layers, c.Hidden, c.Vocab = 4, 32, 2*chooseFrom
+		c.Memory.Window = window
+		if err := refmodel.WriteRandom(dir, c, refmodel.Random{Seed: 1}); err != nil {
+			t.Fatal(err)
+		}
+		m := openModel(t, dir, Options{})
+		s := newState(t, m)
+		submissions := func(n int) int64 {
+			before := m.device.Stats().Submissions
+			mallocs(t, m, s, sample.Options{}, n)
+			return m.device.Stats().Submissions - before
+		}
+		submissions(8)
+		if few, many := submissions(8), submissions(24); many-few != 16 {
+			t.Errorf("windows of %d: 8 tokens take %d submissions, 24 take %d", window, few, many)
+		}
+	}
+}
+
 // TestCountsOfAToken: what a token costs is known by counting: kernels, submissions, and the bytes that
 // have to be moved, which are those of the weights and little else.
 func TestCountsOfAToken(t *testing.T) {

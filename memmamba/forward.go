@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/mmrun/mmrun/graph"
 )
 
 // Timings are how long the tokens of a state took so far.
@@ -129,15 +131,17 @@ func (m *Model) head(s *State, n int, choose bool) error {
 	if err != nil {
 		return err
 	}
-	return m.start(s, r, choose)
+	return m.start(s, choose, nil, r)
 }
 
-// feed runs a pass over as many tokens as it takes and the memory's window leaves room for.
-func (m *Model) feed(s *State, tokens []int32, run func() error, limit int) (int, error) {
-	n := min(len(tokens), limit)
-	if memory := m.config.Memory; memory != nil {
+// feed has run run a pass over as many tokens as it takes and the memory's window leaves room for, after
+// first unless that is nil.
+func (m *Model) feed(s *State, tokens []int32, run func(first *graph.Recording) error, limit int) (int, error) {
+	n, first := min(len(tokens), limit), (*graph.Recording)(nil)
+	if m.config.Memory != nil {
 		var err error
-		if n, err = m.meetWindows(s, n); err != nil {
+		n = m.windowTokens(s, n)
+		if first, err = m.meetWindows(s, n); err != nil {
 			return 0, err
 		}
 	}
@@ -149,7 +153,7 @@ func (m *Model) feed(s *State, tokens []int32, run func() error, limit int) (int
 	}
 	m.programs.setParams(n, s.position)
 	m.programs.setIDs(tokens[:n])
-	if err := run(); err != nil {
+	if err := run(first); err != nil {
 		return 0, err
 	}
 	s.position += int64(n)

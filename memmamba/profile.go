@@ -34,7 +34,12 @@ func (m *Model) Profile(ctx context.Context, s *State, tokens []int32) ([]OpTime
 			}
 			limit = m.programs.chunkTokens
 		}
-		n, err := m.feed(s, tokens[done:], func() error { return s.timed(program, &all) }, limit)
+		n, err := m.feed(s, tokens[done:], func(first *graph.Recording) error {
+			if err := graph.Run(first); err != nil {
+				return err
+			}
+			return s.timed(program, &all)
+		}, limit)
 		if err != nil {
 			return nil, err
 		}

@@ -42,5 +42,11 @@ func (m *Model) feedChunk(s *State, tokens []int32) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return m.feed(s, tokens, func() error { return s.run(program) }, m.programs.chunkTokens)
+	return m.feed(s, tokens, func(first *graph.Recording) error {
+		r, err := s.recording(program) // to the memory there is now, which may have grown
+		if err != nil {
+			return err
+		}
+		return graph.Run(first, r)
+	}, m.programs.chunkTokens)
 }

@@ -80,7 +80,7 @@ func (m *Model) ForwardTapped(ctx context.Context, s *State, tokens []int32, eac
 		if memory := m.config.Memory; memory != nil {
 			limit = min(limit, memory.Window-int(s.position%int64(memory.Window)))
 		}
-		n, err := m.feed(s, tokens[done:], r.Run, limit)
+		n, err := m.feed(s, tokens[done:], func(first *graph.Recording) error { return graph.Run(first, r) }, limit)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/mmrun/mmrun/graph"
 )
 
 // A Note is what a layer wrote down of a token.
@@ -38,31 +40,51 @@ func (m *memoryLayout) passTokens(chunk int, c *MemoryConfig) int {
 	return max(1, min(chunk, rows, (windows-1)*m.W))
 }
 
-// meetWindows does what is due before a pass of up to n tokens and returns how many it may have.
-func (m *Model) meetWindows(s *State, n int) (int, error) {
+// windowTokens is how many of n tokens a pass may have.
+func (m *Model) windowTokens(s *State, n int) int {
 	c := m.config.Memory
-	W := int64(c.Window)
 	n = min(n, m.programs.passTokens(m.config))
 	if c.reads() == readsByState {
-		n = min(n, int(W-s.position%W))
+		n = min(n, c.Window-int(s.position%int64(c.Window)))
 	}
+	return n
+}
+
+// meetWindows does what is due before a pass of n tokens. What a single token's pass needs first it
+// returns, nil if nothing, to be submitted with that: they have the same parameters.
+func (m *Model) meetWindows(s *State, n int) (first *graph.Recording, err error) {
+	W := int64(m.config.Memory.Window)
 	if s.position > 0 && s.position%W == 0 {
-		m.programs.setParams(1, s.position)
-		if err := s.run(m.programs.begin); err != nil {
-			return 0, err
+		if first, err = s.recording(m.programs.begin); err != nil {
+			return nil, err
 		}
 	}
-	if s.onWindow == nil {
-		return n, nil
+	if n == 1 && s.onWindow == nil {
+		return first, nil
 	}
+	if first != nil {
+		m.programs.setParams(1, s.position)
+		if err := first.Run(); err != nil {
+			return nil, err
+		}
+	}
+	return nil, s.tellWindows(n)
+}
+
+// tellWindows tells who asked of the windows that begin in a pass of n tokens, which layers read.
+func (s *State) tellWindows(n int) error {
+	if s.onWindow == nil {
+		return nil
+	}
+	W := int64(s.model.config.Memory.Window)
 	for window := (s.position + W - 1) / W; window*W < s.position+int64(n); window++ {
 		reads, err := s.reads(window)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		s.onWindow(window, reads)
 	}
-	return n, nil
+	return nil
 }
 
 // reads says which layers read their own pool in a window, the one that begins or is under way.

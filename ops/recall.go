@@ -44,7 +44,7 @@ func RecallToken(g *graph.Graph, op string, r graph.Value, n Norm, scales, queri
 	values = append(append(values, token.values(g, op, one)...), layer.values(g, op, one)...)
 	g.Call(op, graph.Kernel{Shader: "recall." + string(one.Out.Type), Spec: spec}, append(values, reads, y),
 		graph.Constants(token.Keys, layer.Keys, token.First, layer.First, token.apart(), layer.apart(),
-			reads.Rows/max(1, one.Sequences), token.Layer, one.Out.Type.blocks(S), r.Cols, queries.Cols/4, S/4, 1/math.Sqrt(float64(one.Width))),
+			reads.Rows/max(1, one.Sequences), token.Layer, one.Out.Type.blocks(S), r.Cols, queries.Cols/4, 1/math.Sqrt(float64(one.Width))),
 		[3]int{graph.Groups(r.Cols, recallRows(g)), r.Rows, 1}, recallCost(r, token, layer))
 	return y
 }

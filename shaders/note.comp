@@ -10,7 +10,7 @@
 // τ1 leaves its summary.
 IN4(1, stream);
 IN4(2, notes); // rows of [summary | …]
-IN4(3, score);
+IN4(3, score); // w times the norm's weight, then b
 OUT(4, vec4, summaries);
 OUT(5, float, importances);
 

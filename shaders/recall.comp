@@ -40,14 +40,13 @@ layout(push_constant) uniform Push {
 	uint blocks;   // in a row of O
 	uint rows;     // d
 	uint width;    // vec4 of a token's queries
-	uint offset;   // vec4 of them before the layer's
 	float scale;   // 1 / √S
 } push;
 
 // One of the two attentions is named by a constant.
 vec4 kvOf(uint a, uint i) { return a == 0 ? at4(kv0, i) : at4(kv1, i); }
 float worthOf(uint a, uint key) { return a == 0 ? worth0[key] : worth1[key]; }
-vec4 queryOf(uint a, uint t, uint c) { return at4(queries, t * push.width + a * push.offset + c) * push.scale; }
+vec4 queryOf(uint a, uint t, uint c) { return at4(queries, t * push.width + a * SUMMARY + c) * push.scale; }
 
 // keysOf is how many keys token t has, firstOf which one is the first.
 uint keysOf(uint a, uint t) {

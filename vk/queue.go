@@ -20,9 +20,10 @@ import (
 //
 // Locks nest in this order: Device.mu, submission.mu, queue.fences.
 type queue struct {
-	inflight []*submission       // oldest first; guarded by Device.mu, as are the next two
-	spare    []*submission       // ended well
-	list     []C.VkCommandBuffer // reused
+	inflight  []*submission       // oldest first; guarded by Device.mu, as are the next three
+	spare     []*submission       // ended well
+	list      []C.VkCommandBuffer // reused
+	submitted int64
 
 	fences struct {
 		sync.Mutex
@@ -66,6 +67,7 @@ func (q *queue) submitList(d *Device) (ticket, error) {
 		q.recycle(fence, errors.Is(err, ErrDeviceLost))
 		return ticket{}, err
 	}
+	q.submitted++
 	var s *submission
 	if n := len(q.spare); n > 0 {
 		s, q.spare = q.spare[n-1], q.spare[:n-1]

@@ -48,6 +48,7 @@ type Stats struct {
 	StagingBytes           int64 // of HostUsed: the staging ring of Upload and Download
 	Handles                map[string]int
 	Made                   map[string]int // handles created since Open, by kind
+	Submissions            int64          // to the queue since Open
 }
 
 // Stats returns the current numbers.
@@ -58,8 +59,8 @@ func (d *Device) Stats() Stats {
 	s := Stats{
 		DeviceBytes: dev.held, DevicePeak: dev.peak, DeviceUsed: dev.used,
 		HostBytes: host.held, HostPeak: host.peak, HostUsed: host.used,
-		StagingBytes: d.transfers.bytes,
-		Handles:      map[string]int{}, Made: map[string]int{},
+		StagingBytes: d.transfers.bytes, Submissions: d.queue.submitted,
+		Handles: map[string]int{}, Made: map[string]int{},
 	}
 	for k, name := range handleNames {
 		s.Handles[name] = int(d.counts.live[k].Load())
