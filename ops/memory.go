@@ -103,7 +103,7 @@ func Keys(g *graph.Graph, s Sources, w Weight, kv graph.Value) {
 		return
 	}
 	keys := rows / layers
-	g.Call("keys", graph.Kernel{Shader: "keys"},
+	g.Call("keys", graph.Kernel{Shader: "keys", Spec: []uint32{0, 0, 0, 0, fetchLanes(g)}},
 		[]graph.Value{s.Summaries, w.table(g, "keys"), s.Importances, kv},
 		graph.Constants(keys, S/4, s.First), [3]int{graph.Groups(S/4, 8), graph.Groups(keys, 8), layers},
 		graph.Cost{Bytes: 4*int64(rows)*int64(S) + kv.Bytes() + 4*int64(w.Rows)*int64(S), Flops: 4 * int64(S) * int64(S) * int64(rows)})
