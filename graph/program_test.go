@@ -68,7 +68,7 @@ func TestSubmitsInOrder(t *testing.T) {
 }
 
 // TestSubmitSeveral starts programs one after another in one go, more of them than fit a submission
-// and some that are cut: each sees what those before it wrote.
+// and some that are cut: each sees what those before it wrote. None is left out, wherever it stands.
 func TestSubmitSeveral(t *testing.T) {
 	s := newSpans(t, 1<<12, 4*4*rows, "x")
 	program := func(kernels int, flops int64) *Recording {
@@ -87,11 +87,12 @@ func TestSubmitSeveral(t *testing.T) {
 	for _, rs := range [][]*Recording{
 		{short}, {long}, {short, short}, {short, long}, {long, short},
 		{short, short, short, short, short, short, short}, {short, long, short, short, long, long, short},
+		{nil, short, nil}, {nil, long, nil, short, nil},
 	} {
 		want := counting(4*rows, 1)
 		store(t, s.Slots["x"], want)
 		for _, r := range rs {
-			want = stretched(want, map[bool]int{true: 4, false: 1}[r == long])
+			want = stretched(want, map[*Recording]int{long: 4, short: 1}[r])
 		}
 		pending, err := Submit(rs...)
 		if err == nil {
@@ -103,6 +104,13 @@ func TestSubmitSeveral(t *testing.T) {
 		if got := load(t, s.Slots["x"]); !same(got, want) {
 			t.Errorf("%d programs: %v, want %v", len(rs), got, want)
 		}
+	}
+}
+
+// TestRunNothing: no program is run at once.
+func TestRunNothing(t *testing.T) {
+	if err := Run(nil, nil); err != nil {
+		t.Error(err)
 	}
 }
 

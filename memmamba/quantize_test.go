@@ -18,33 +18,20 @@ import (
 // quantized writes the model in a directory with its weights quantized, changed by those who spoil it.
 func quantized(t *testing.T, dir string, spoil ...func([]safetensors.Out) []safetensors.Out) string {
 	t.Helper()
-	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
-	if err == nil {
-		config, err = q8.QuantizedConfig(config)
-	}
+	config, err := q8.QuantizedConfig(configOf(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := safetensors.OpenModel(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer files.Close()
-	tensors, err := q8.Tensors(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, change := range spoil {
-		tensors = change(tensors)
-	}
-	to := t.TempDir()
-	if err := os.WriteFile(filepath.Join(to, "config.json"), config, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if err := safetensors.CreateModel(to, nil, tensors, 0); err != nil {
-		t.Fatal(err)
-	}
-	return to
+	return rewritten(t, config, dir, func(files *safetensors.Model) ([]safetensors.Out, error) {
+		tensors, err := q8.Tensors(files)
+		if err != nil {
+			return nil, err
+		}
+		for _, change := range spoil {
+			tensors = change(tensors)
+		}
+		return tensors, nil
+	})
 }
 
 // contents are a model's weights on the device, buffer by buffer.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/mmrun/mmrun/internal/refmodel"
@@ -81,39 +79,24 @@ func randomConfig(rng *rand.Rand, seed uint64) (refmodel.Config, refmodel.Random
 	return c, how
 }
 
-// mixed writes a model anew with some of its tensors, any, as F32: the same numbers.
+// mixed is a model with some of its tensors, any, as F32: the same numbers.
 func mixed(t *testing.T, rng *rand.Rand, dir string) string {
 	t.Helper()
-	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := safetensors.OpenModel(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer files.Close()
-	var tensors []safetensors.Out
-	for _, name := range files.Names() {
-		one, _ := files.Tensor(name)
-		wide, err := one.Float32s()
-		if err != nil {
-			t.Fatal(err)
+	return rewritten(t, configOf(t, dir), dir, func(files *safetensors.Model) (tensors []safetensors.Out, err error) {
+		for _, name := range files.Names() {
+			one, _ := files.Tensor(name)
+			wide, err := one.Float32s()
+			if err != nil {
+				return nil, err
+			}
+			dtype := one.DType
+			if rng.IntN(2) == 0 {
+				dtype = safetensors.F32
+			}
+			tensors = append(tensors, safetensors.OfFloat32(name, dtype, one.Shape, wide))
 		}
-		dtype := one.DType
-		if rng.IntN(2) == 0 {
-			dtype = safetensors.F32
-		}
-		tensors = append(tensors, safetensors.OfFloat32(name, dtype, one.Shape, wide))
-	}
-	to := t.TempDir()
-	if err := os.WriteFile(filepath.Join(to, "config.json"), config, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if err := safetensors.CreateModel(to, nil, tensors, 0); err != nil {
-		t.Fatal(err)
-	}
-	return to
+		return tensors, nil
+	})
 }
 
 // compareRun feeds the tokens to an empty sequence and compares all there is to see.

@@ -49,8 +49,8 @@ func RecallToken(g *graph.Graph, op string, r graph.Value, n Norm, scales, queri
 	return y
 }
 
-// recallRows is how many rows a workgroup has: enough that doing the attentions anew for them costs
-// little.
+// recallRows is how many rows a workgroup has, WORKERS times ROWS of the shader: enough that doing the
+// attentions anew for them costs little.
 func recallRows(g *graph.Graph) int {
 	if g.Access() == graph.Texel {
 		return 256

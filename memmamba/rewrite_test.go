@@ -1,0 +1,42 @@
+package memmamba
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/mmrun/mmrun/internal/safetensors"
+)
+
+// configOf is a model's config.json.
+func configOf(t *testing.T, dir string) []byte {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// rewritten writes a model with a config and with what change makes of the tensors in a directory, to one
+// of its own.
+func rewritten(t *testing.T, config []byte, dir string, change func(*safetensors.Model) ([]safetensors.Out, error)) string {
+	t.Helper()
+	files, err := safetensors.OpenModel(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	to := t.TempDir()
+	tensors, err := change(files)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(to, "config.json"), config, 0o666)
+	}
+	if err == nil {
+		err = safetensors.CreateModel(to, nil, tensors, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
