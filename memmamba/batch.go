@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/mmrun/mmrun/graph"
-	"github.com/mmrun/mmrun/internal/sample"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/sample"
 	"github.com/mmrun/mmrun/vk"
 )
 

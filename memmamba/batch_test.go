@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/sample"
+	"github.com/mmrun/mmrun/sample"
 )
 
 // A task is a text to continue.

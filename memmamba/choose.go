@@ -6,8 +6,8 @@ import (
 
 	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/internal/safetensors"
-	"github.com/mmrun/mmrun/internal/sample"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/sample"
 	"github.com/mmrun/mmrun/vk"
 )
 

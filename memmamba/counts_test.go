@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/sample"
+	"github.com/mmrun/mmrun/sample"
 )
 
 // mallocs generates n tokens and returns how many objects that took from Go's heap.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mmrun/mmrun/internal/sample"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/sample"
 )
 
 // SampleOptions say how the next token is chosen; the zero value takes the most likely one. Temperature

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/sample"
+	"github.com/mmrun/mmrun/sample"
 )
 
 // wordy opens a random MemMamba model whose vocabulary is large enough for choices on the device, with

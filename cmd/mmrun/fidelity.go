@@ -10,7 +10,7 @@ import (
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/fidelity"
 	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 func fidelityCommand() *cli.Command {

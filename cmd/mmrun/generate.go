@@ -11,9 +11,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/internal/sample"
-	"github.com/mmrun/mmrun/internal/tokenizer"
 	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/sample"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 func generateCommand() *cli.Command {

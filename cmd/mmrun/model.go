@@ -13,9 +13,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/internal/safetensors"
-	"github.com/mmrun/mmrun/internal/tokenizer"
 	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/models"
+	"github.com/mmrun/mmrun/tokenizer"
 	"github.com/mmrun/mmrun/vk"
 )
 

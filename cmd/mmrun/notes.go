@@ -8,8 +8,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/internal/tokenizer"
 	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 func notesCommand() *cli.Command {

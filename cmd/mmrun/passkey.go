@@ -14,7 +14,7 @@ import (
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/retrieval"
 	"github.com/mmrun/mmrun/internal/plot"
-	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 func passkeyCommand() *cli.Command {

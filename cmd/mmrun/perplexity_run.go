@@ -9,8 +9,8 @@ import (
 
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/stats"
-	"github.com/mmrun/mmrun/internal/tokenizer"
 	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 // perplexity is one run of the command.

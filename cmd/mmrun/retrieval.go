@@ -13,8 +13,8 @@ import (
 	"github.com/mmrun/mmrun/internal/experiment/retrieval"
 	"github.com/mmrun/mmrun/internal/experiment/stats"
 	"github.com/mmrun/mmrun/internal/plot"
-	"github.com/mmrun/mmrun/internal/tokenizer"
 	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 // score counts right answers, as --json prints it.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 func tokenizeCommand() *cli.Command {

@@ -3,7 +3,7 @@ package main
 import (
 	"strings"
 
-	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 // Ways for a text to end, as finish_reason of --json.

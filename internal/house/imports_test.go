@@ -21,9 +21,11 @@ var layers = map[string][]string{
 	"graph":     {"vk", "shaders", "internal"},
 	"ops/ref":   {},
 	"ops":       {"graph", "vk", "shaders", "internal"},
-	"memmamba":  {"ops", "graph", "vk", "shaders", "internal"},
-	"cmd/mmrun": {"memmamba", "vk", "models", "internal"},
-	"internal":  {"internal"},
+	"memmamba":  {"ops", "graph", "vk", "shaders", "sample", "internal"},
+	"cmd/mmrun": {"memmamba", "vk", "models", "tokenizer", "sample", "internal"},
+	"tokenizer": {"internal"},
+	"sample":    {"internal"},
+	"internal":  {"internal", "tokenizer", "sample"},
 	"tools":     {"memmamba", "internal"},
 }
 
@@ -32,7 +34,7 @@ var forTests = map[string][]string{
 	"ops":       {"ops/ref"},
 	"ops/ref":   {"internal"},
 	"memmamba":  {"ops/ref", "models"},
-	"models":    {"memmamba", "internal"},
+	"models":    {"memmamba", "tokenizer", "internal"},
 	"shaders":   {"internal/glsl"},
 	"cmd/mmrun": {"ops", "graph", "shaders", "tools"},
 }
@@ -43,7 +45,7 @@ var outside = map[string][]string{
 	"C":                          {"vk"},
 	"github.com/goki/vulkan":     {"vk"},
 	"github.com/urfave/cli/v2":   {"cmd/mmrun"},
-	"github.com/dlclark/regexp2": {"internal/tokenizer"},
+	"github.com/dlclark/regexp2": {"tokenizer"},
 }
 
 type goPackage struct {
@@ -151,8 +153,8 @@ func TestMayImport(t *testing.T) {
 		{"ops", module + "/ops/ref", false, false},
 		{"ops", module + "/ops/ref", true, true},
 		{"ops/ref", module + "/graph", false, false},
-		{"internal/sample", module + "/vk", false, false},
-		{"memmamba", module + "/internal/sample", false, true},
+		{"sample", module + "/vk", false, false},
+		{"memmamba", module + "/sample", false, true},
 		{"memmamba", "unsafe", false, false},
 		{"vk", "unsafe", false, true},
 		{"ops", "github.com/goki/vulkan", true, false},

@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/mmrun/mmrun/internal/tokenizer"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 // alphabet is how a tokenizer.json writes bytes: printable ones as they are, the others from U+0100 on.

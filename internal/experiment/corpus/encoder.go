@@ -1,6 +1,6 @@
 package corpus
 
-import "github.com/mmrun/mmrun/internal/tokenizer"
+import "github.com/mmrun/mmrun/tokenizer"
 
 // An Encoder turns a text into tokens.
 type Encoder func(text string) ([]int32, error)
