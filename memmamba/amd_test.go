@@ -12,10 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -194,12 +196,16 @@ func compileModel(device *vk.Device, dir string) error {
 	if m.config, err = ParseConfig("config.json", data); err != nil {
 		return err
 	}
-	files, err := safetensors.OpenModel(dir)
+	src, err := checkpoint.Open(dir)
 	if err != nil {
 		return err
 	}
-	defer files.Close()
-	l := newLoader(nowhere{}, files, m.config, map[bool]string{true: Q8_0}[strings.HasSuffix(dir, ".q8")])
+	defer src.Close()
+	tensors, err := src.Tensors()
+	if err != nil {
+		return err
+	}
+	l := newLoader(nowhere{}, tensors, map[bool]*quant.Format{true: quant.Q8_0}[strings.HasSuffix(dir, ".q8")])
 	if m.weights.load(l, m.config); l.err != nil {
 		return l.err
 	}

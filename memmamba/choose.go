@@ -5,8 +5,8 @@ import (
 	"math"
 
 	"github.com/mmrun/mmrun/graph"
-	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/sample"
 	"github.com/mmrun/mmrun/vk"
 )
@@ -103,7 +103,7 @@ func (m *Model) readLogits(s *State, n int) error {
 // readRow copies a row of logits from the host's side.
 func (p *programs) readRow(logits []float32, row int) error {
 	from := 4 * row * ops.Padded(len(logits))
-	return safetensors.F32.Widen(logits, p.spans[logitsSlot+hostSide].Buffer.Mapped()[from:from+4*len(logits)])
+	return quant.F32.Dequantize(logits, p.spans[logitsSlot+hostSide].Buffer.Mapped()[from:from+4*len(logits)])
 }
 
 // choose returns the next token of a sequence. It reads all logits only when the highest do not

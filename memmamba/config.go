@@ -9,8 +9,6 @@ import (
 	"math"
 	"reflect"
 	"strings"
-
-	"github.com/mmrun/mmrun/internal/q8"
 )
 
 // Config is a model's config.json with the defaults of Hugging Face's MambaConfig for what is absent.
@@ -32,9 +30,6 @@ type Config struct {
 	HiddenAct         string  `json:"hidden_act"`          // "silu"
 	BOS               tokens  `json:"bos_token_id"`
 	EOS               tokens  `json:"eos_token_id"`
-
-	// Quantization is set when the matrices are quantized in the file.
-	Quantization *q8.Config `json:"quantization_config,omitempty"`
 
 	// Memory is set for MemMamba models only.
 	Memory *MemoryConfig `json:"-"`
@@ -188,11 +183,6 @@ func (c *Config) validate() error {
 		checkEpsilon("mixer_rms_eps", c.MixerRMSEps))
 	if err != nil {
 		return err
-	}
-	if c.Quantization != nil {
-		if err := c.Quantization.Validate(); err != nil {
-			return err
-		}
 	}
 	if c.Memory != nil {
 		return c.Memory.validate(c.NumHiddenLayers)

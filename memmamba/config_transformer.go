@@ -87,11 +87,6 @@ func (c *Config) validateTransformer() error {
 	if err != nil {
 		return err
 	}
-	if c.Quantization != nil {
-		if err := c.Quantization.Validate(); err != nil {
-			return err
-		}
-	}
 	switch head := c.HiddenSize / t.Heads; {
 	case head*t.Heads != c.HiddenSize:
 		return fmt.Errorf("hidden_size %d is no multiple of num_attention_heads %d", c.HiddenSize, t.Heads)

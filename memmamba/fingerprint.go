@@ -6,16 +6,17 @@ import (
 	"fmt"
 	"hash"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/quant"
 )
 
 // A fingerprint tells models apart: a state fits only the model it came from.
 type fingerprint [sha256.Size]byte
 
 // newFingerprint hashes the config and, of every tensor, its name, type, shape and samples of its
-// data: reading all of a large model would take longer than loading it. A model that is quantized when it
+// rows: reading all of a large model would take longer than loading it. A model that is quantized when it
 // is loaded is another one.
-func newFingerprint(c Config, quantize string, tensors *safetensors.Model) fingerprint {
+func newFingerprint(c Config, quantize *quant.Format, tensors *checkpoint.Tensors) (fingerprint, error) {
 	h := sha256.New()
 	parts := []any{c, c.Memory}
 	if c.Transformer != nil {
@@ -26,24 +27,39 @@ func newFingerprint(c Config, quantize string, tensors *safetensors.Model) finge
 			panic(err) // a struct of numbers and words always encodes
 		}
 	}
-	h.Write([]byte(quantize))
+	if quantize != nil {
+		h.Write([]byte(quantize.Name))
+	}
 	for _, name := range tensors.Names() {
 		t, _ := tensors.Tensor(name)
-		fmt.Fprintln(h, name, t.DType, t.Shape)
-		sampleData(h, t.Data)
+		fmt.Fprintln(h, name, t.Type, t.Shape)
+		if err := sampleRows(h, t); err != nil {
+			return fingerprint{}, fmt.Errorf("tensor %s: %w", name, err)
+		}
 	}
-	return fingerprint(h.Sum(nil))
+	return fingerprint(h.Sum(nil)), nil
 }
 
-// sampleData hashes up to 64 stretches of 64 bytes spread over data, its first and last among them.
-func sampleData(h hash.Hash, data []byte) {
+// sampleRows hashes up to 64 stretches of 64 bytes spread over a tensor, its first and last among them: of up
+// to 64 rows, and across each of them where there are fewer.
+func sampleRows(h hash.Hash, t checkpoint.Tensor) error {
 	const stretches, size = 64, 64
-	if len(data) <= stretches*size {
-		h.Write(data)
-		return
+	rows, _ := t.Grid()
+	looked := min(rows, stretches)
+	for i := range looked {
+		row, err := t.Row((rows-1)*i/max(1, looked-1), nil)
+		if err != nil {
+			return err
+		}
+		each := stretches / looked
+		if len(row) <= each*size {
+			h.Write(row)
+			continue
+		}
+		for j := range each {
+			from := (len(row) - size) * (i*each + j) / max(1, looked*each-1)
+			h.Write(row[from : from+size])
+		}
 	}
-	for i := range stretches {
-		from := (len(data) - size) / (stretches - 1) * i
-		h.Write(data[from : from+size])
-	}
+	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 )
 
 const goldenDir = "../testdata/golden"

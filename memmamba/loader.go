@@ -6,9 +6,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -18,37 +18,44 @@ type place interface {
 	Upload(dst vk.Span, align int64, fill func(p []byte, off int64) error) error
 }
 
-// A loader moves tensors from a mapped file to the device. Every section of rows and every width
+// A loader moves tensors from a checkpoint to the device. Every section of rows and every width
 // is padded with zeros to a multiple of ops.Pad. The first error is kept. Matrices get their place
 // at once and are filled later, by all processors, while programs are built for them.
 type loader struct {
-	device    place
-	tensors   *safetensors.Model
-	quantized bool // matrices are Q8_0 on the device
-	stored    bool // and in the file
-	buffers   []*vk.Buffer
-	later     []func() // what fills the matrices
-	progress  func(done, total int64)
-	total     int64
-	err       error // until fill
+	device   place
+	tensors  *checkpoint.Tensors
+	to       *quant.Format // of matrices on the device; nil when they stay as they are in the file
+	buffers  []*vk.Buffer
+	later    []func() // what fills the matrices
+	progress func(done, total int64)
+	total    int64
+	err      error // until fill
 
 	mu     sync.Mutex // guards what follows
 	done   int64
 	failed error
 }
 
-func newLoader(device place, tensors *safetensors.Model, c Config, quantize string) *loader {
-	l := &loader{device: device, tensors: tensors, stored: c.Quantization != nil}
-	l.quantized = l.stored || quantize != ""
+func newLoader(device place, tensors *checkpoint.Tensors, to *quant.Format) *loader {
+	l := &loader{device: device, tensors: tensors, to: to}
 	for _, name := range tensors.Names() {
 		t, _ := tensors.Tensor(name)
-		if l.quantized && q8.Holds(name) {
-			l.total += int64(t.Len()) * 9 / 8 // and a little for the scales
+		if to := l.format(t); to != t.Format {
+			rows, cols := t.Grid()
+			l.total += int64(rows) * int64(to.RowBytes(cols))
 			continue
 		}
-		l.total += int64(len(t.Data))
+		l.total += t.Size
 	}
 	return l
+}
+
+// format is the format of a tensor on the device, if it is a matrix.
+func (l *loader) format(t checkpoint.Tensor) *quant.Format {
+	if l.to != nil && t.Format != nil && Quantizes(t.Name) {
+		return l.to
+	}
+	return t.Format
 }
 
 func (l *loader) fail(err error) {
@@ -82,18 +89,15 @@ func (l *loader) fill() (wait func() error) {
 }
 
 // tensor finds a tensor of floating point numbers with a shape.
-func (l *loader) tensor(name string, shape ...int) safetensors.Tensor {
+func (l *loader) tensor(name string, shape ...int) checkpoint.Tensor {
 	t, ok := l.tensors.Tensor(name)
 	switch {
 	case !ok:
 		l.fail(fmt.Errorf("tensor %s is missing", name))
 	case !slices.Equal(t.Shape, shape):
 		l.fail(fmt.Errorf("tensor %s: shape %v, the config asks for %v", name, t.Shape, shape))
-	case q8.Holds(name) && t.DType == safetensors.I8 && !l.stored:
-		l.fail(fmt.Errorf("tensor %s: type I8, but config.json has no quantization_config", name))
-	case q8.Holds(name) && l.stored: // its type is checked with its scales
-	case t.DType != safetensors.F32 && t.DType != safetensors.F16 && t.DType != safetensors.BF16:
-		l.fail(fmt.Errorf("tensor %s: type %s (F32, F16 and BF16 are supported)", name, t.DType))
+	case t.Format == nil:
+		l.fail(fmt.Errorf("tensor %s: type %s (F32, F16 and BF16 are supported)", name, t.Type))
 	}
 	return t
 }
@@ -140,7 +144,7 @@ func (l *loader) table(name string, rows, cols int, shape ...int) []float32 {
 
 // widen reads rows × cols numbers into rows of padded width, high of them; they are all 0 after an
 // error, so that callers need no check of their own.
-func (l *loader) widen(t safetensors.Tensor, rows, cols, high int) []float32 {
+func (l *loader) widen(t checkpoint.Tensor, rows, cols, high int) []float32 {
 	wide := make([]float32, high*ops.Padded(cols))
 	if l.err != nil {
 		return wide
@@ -161,8 +165,8 @@ func (l *loader) upload32(numbers []float32, rows, cols int) ops.Weight {
 	if l.err != nil {
 		return ops.Weight{}
 	}
-	data, err := safetensors.F32.Narrow(nil, numbers)
-	if err != nil {
+	data := make([]byte, 4*len(numbers))
+	if err := quant.F32.Quantize(data, numbers); err != nil {
 		l.fail(err)
 		return ops.Weight{}
 	}

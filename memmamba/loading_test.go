@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // loaded is what it took to open a model, in bytes.

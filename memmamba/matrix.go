@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/quant"
 )
 
 // A piece is one tensor of a stack: its name and the sections of its rows.
@@ -20,8 +20,8 @@ func (l *loader) weight(name string, sections []int, cols int) ops.Weight {
 	return l.stack(cols, piece{name, sections})
 }
 
-// stack loads several matrices of the same width below one another. In a quantized model they are
-// Q8_0 on the device; else they keep their type when they share it and become F32 when not.
+// stack loads several matrices of the same width below one another. They keep their format when they share
+// it and become F32 when not.
 func (l *loader) stack(cols int, pieces ...piece) ops.Weight {
 	return l.place(l.matrix(cols, pieces...))
 }
@@ -52,11 +52,11 @@ func (l *loader) place(m matrix) ops.Weight {
 	if l.err != nil {
 		return ops.Weight{}
 	}
-	cols, w := m.cols, ops.Weight{Type: m.device, Rows: m.high, Cols: ops.Padded(m.cols), Panels: true}
+	w := ops.Weight{Type: m.device, Rows: m.high, Cols: ops.Padded(m.cols), Panels: true}
 	bytes := w.Type.PanelBytes(w.Cols)
 	w.Span = l.allocate(int64(bytes) * int64(w.Rows/ops.PanelRows))
 	l.later = append(l.later, func() {
-		rows, room := m.rows(), newPanelRoom(cols)
+		rows, room := m.rows(), new(panelRoom)
 		err := l.upload(w, bytes, func(p []byte, i int) error {
 			return room.pack(p, w.Type, rows[i*ops.PanelRows:(i+1)*ops.PanelRows])
 		})
@@ -71,30 +71,22 @@ func (l *loader) place(m matrix) ops.Weight {
 
 // A matrix is what becomes one weight on the device.
 type matrix struct {
-	device ops.Type
+	device *quant.Format
 	cols   int
 	high   int // rows with padding
 	parts  []part
 }
 
-// A part of a matrix is a tensor and, when that is quantized in the file, its scales.
+// A part of a matrix is a tensor.
 type part struct {
-	tensor, scales safetensors.Tensor
-	sections       []int
+	tensor   checkpoint.Tensor
+	sections []int
 }
 
-// add finds a piece's tensors.
+// add finds a piece's tensor.
 func (m *matrix) add(l *loader, p piece) {
 	one := part{tensor: l.tensor(p.name, sum(p.sections), m.cols), sections: p.sections}
-	device := deviceType(one.tensor.DType)
-	if l.quantized && q8.Holds(p.name) {
-		device = ops.Q8
-	}
-	if l.stored && q8.Holds(p.name) && l.err == nil {
-		var err error
-		one.scales, err = q8.ScalesOf(l.tensors, one.tensor)
-		l.fail(err)
-	}
+	device := l.format(one.tensor)
 	if m.parts != nil && device != m.device {
 		device = ops.F32
 	}
@@ -126,68 +118,21 @@ func (m *matrix) rows() []row {
 	return rows
 }
 
-// panelRoom has the room for the rows of one panel while their type changes.
-type panelRoom struct {
-	cols      int
-	quantized [ops.PanelRows]*q8.Row
-	wide      []float32
-	data      [ops.PanelRows][]byte
-}
+// panelRoom has the room for the rows of one panel.
+type panelRoom [ops.PanelRows]checkpoint.Reader
 
-func newPanelRoom(cols int) *panelRoom { return &panelRoom{cols: cols} }
-
-// pack fills a panel of a type with rows.
-func (r *panelRoom) pack(panel []byte, to ops.Type, rows []row) error {
-	var data, scales [ops.PanelRows][]byte
+// pack fills a panel of a format with rows.
+func (r *panelRoom) pack(panel []byte, to *quant.Format, rows []row) error {
+	var data [ops.PanelRows][]byte
 	for i, one := range rows {
 		if one.part == nil {
 			continue
 		}
 		var err error
-		if data[i], scales[i], err = r.convert(i, to, one); err != nil {
+		if data[i], err = r[i].Row(one.tensor, one.index, to); err != nil {
 			return fmt.Errorf("tensor %s: %w", one.tensor.Name, err)
 		}
 	}
 	to.Pack(panel, data[:])
-	if to == ops.Q8 {
-		ops.PackScales(panel, scales[:])
-	}
 	return nil
-}
-
-// convert returns the numbers of a row, and the scales of a quantized one. They are good until it is
-// called for the same place again.
-func (r *panelRoom) convert(place int, to ops.Type, one row) (data, scales []byte, err error) {
-	t, n := one.tensor, r.cols*one.tensor.DType.Size()
-	data = t.Data[one.index*n : (one.index+1)*n]
-	switch {
-	case t.DType == safetensors.I8:
-		n := 2 * q8.Scales(r.cols)
-		scales = one.scales.Data[one.index*n : (one.index+1)*n]
-		return data, scales, q8.CheckScales(scales)
-	case to == ops.Q8:
-		if r.quantized[place] == nil {
-			r.quantized[place] = q8.NewRow(r.cols)
-		}
-		return r.quantized[place].Quantize(t, one.index)
-	case to == deviceType(t.DType):
-		return data, nil, nil
-	}
-	if r.wide == nil {
-		r.wide = make([]float32, r.cols)
-	}
-	if err = t.DType.Widen(r.wide, data); err == nil {
-		r.data[place], err = safetensors.F32.Narrow(r.data[place][:0], r.wide)
-	}
-	return r.data[place], nil, err
-}
-
-func deviceType(d safetensors.DType) ops.Type {
-	switch d {
-	case safetensors.F16:
-		return ops.F16
-	case safetensors.BF16:
-		return ops.BF16
-	}
-	return ops.F32
 }

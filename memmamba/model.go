@@ -17,11 +17,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
-	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
+	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // the kind of files that models come in
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -34,7 +33,7 @@ const MaxChunk = 4096
 // Q8_0 is the one quantization there is: 32 weights share an F16 scale. The embeddings, the head and the
 // linear layers are quantized; SSM parameters, norms, convolutions, biases, the memory's scorers, gates
 // and its k_proj and v_proj are not.
-const Q8_0 = q8.Method
+const Q8_0 = "q8_0"
 
 // Options say how a model is opened.
 type Options struct {
@@ -54,7 +53,8 @@ type Model struct {
 	programs *programs
 	arena    *vk.Buffer
 	source   fingerprint
-	quantize string // when loading
+	stored   *quant.Format // of quantized weights, in the file; nil when they are not
+	quantize *quant.Format // when loading; nil when not
 	states   int
 	underway underway
 }
@@ -71,25 +71,26 @@ type MemoryUse struct {
 // Open loads the model in a directory: config.json and model.safetensors, or
 // model.safetensors.index.json with its shards. The weights are read through a memory map.
 func Open(dir string, o Options) (*Model, error) {
-	info, err := os.Stat(dir)
+	src, err := checkpoint.Open(dir)
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", dir, errors.Unwrap(err))
+		return nil, fmt.Errorf("model %w", err)
 	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("model %s: not a directory", dir)
-	}
-	tensors := func() (*safetensors.Model, error) { return safetensors.OpenModel(dir) }
-	return open(filepath.Join(dir, "config.json"), os.DirFS(dir), tensors, o)
+	return open(src, o)
 }
 
 // OpenFS loads a model from a file system, such as one embedded in the program; name stands for it in
 // errors.
 func OpenFS(name string, fsys fs.FS, o Options) (*Model, error) {
-	tensors := func() (*safetensors.Model, error) { return safetensors.OpenModelFS(name, fsys) }
-	return open(name+"/config.json", fsys, tensors, o)
+	src, err := checkpoint.OpenFS(name, fsys)
+	if err != nil {
+		return nil, fmt.Errorf("model %w", err)
+	}
+	return open(src, o)
 }
 
-func open(name string, fsys fs.FS, tensors func() (*safetensors.Model, error), o Options) (*Model, error) {
+// open loads a model and closes where it came from.
+func open(src checkpoint.Source, o Options) (_ *Model, err error) {
+	defer src.Close()
 	if o.Chunk == 0 {
 		o.Chunk = DefaultChunk
 	}
@@ -99,41 +100,43 @@ func open(name string, fsys fs.FS, tensors func() (*safetensors.Model, error), o
 	if o.Quantize != "" && o.Quantize != Q8_0 {
 		return nil, fmt.Errorf("quantization %q is not known (%s is)", o.Quantize, Q8_0)
 	}
-	data, err := fs.ReadFile(fsys, "config.json")
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, errors.Unwrap(err))
-	}
-	config, err := ParseConfig(name, data)
+	data, err := src.Config()
 	if err != nil {
 		return nil, err
 	}
-	files, err := tensors()
+	config, err := ParseConfig(src.Path("config.json"), data)
 	if err != nil {
 		return nil, err
 	}
-	defer files.Close()
+	tensors, err := src.Tensors()
+	if err != nil {
+		return nil, err
+	}
 	device, err := vk.Open(vk.Options{Device: o.Device, Disable: o.Disable, Validate: o.Validate})
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{config: config, device: device}
-	if config.Quantization == nil {
-		m.quantize = o.Quantize
+	m := &Model{config: config, device: device, stored: tensors.Quantized()}
+	if m.stored == nil {
+		m.quantize = quant.Lookup(o.Quantize)
 	}
-	source := make(chan fingerprint, 1)
-	go func() { source <- newFingerprint(config, m.quantize, files) }()
-	err = m.load(files, o)
-	m.source = <-source
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("model %s: %w", filepath.Dir(name), err), m.Close())
+	told := make(chan error, 1)
+	go func() {
+		var err error
+		m.source, err = newFingerprint(config, m.quantize, tensors)
+		told <- err
+	}()
+	err = m.load(tensors, o)
+	if err = cmp.Or(err, <-told); err != nil {
+		return nil, errors.Join(fmt.Errorf("model %s: %w", src.Name(), err), m.Close())
 	}
 	return m, nil
 }
 
 // load fills the weights while the programs are built.
-func (m *Model) load(files *safetensors.Model, o Options) error {
+func (m *Model) load(tensors *checkpoint.Tensors, o Options) error {
 	var err error
-	if m.weights, err = loadWeights(m.device, files, m.config, o); err != nil {
+	if m.weights, err = loadWeights(m.device, tensors, m.config, m.quantize, o); err != nil {
 		return err
 	}
 	err = m.build(o.Chunk, unified(m.Device()))
@@ -161,10 +164,10 @@ func (m *Model) Config() Config { return m.config }
 
 // Quantization is how the matrices are quantized, Q8_0 or nothing: in the file or when loading.
 func (m *Model) Quantization() string {
-	if m.config.Quantization != nil {
-		return m.config.Quantization.Method
+	if f := cmp.Or(m.stored, m.quantize); f != nil {
+		return f.Name
 	}
-	return m.quantize
+	return ""
 }
 
 // Device is the device the model runs on.

@@ -10,20 +10,21 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/q8"
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/quant"
 )
 
 // quantized writes the model in a directory with its weights quantized, changed by those who spoil it.
 func quantized(t *testing.T, dir string, spoil ...func([]safetensors.Out) []safetensors.Out) string {
 	t.Helper()
-	config, err := q8.QuantizedConfig(configOf(t, dir))
+	config, err := safetensors.QuantizedConfig(configOf(t, dir), quant.Q8_0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rewritten(t, config, dir, func(files *safetensors.Model) ([]safetensors.Out, error) {
-		tensors, err := q8.Tensors(files)
+	return rewritten(t, config, dir, func(from *checkpoint.Tensors) ([]safetensors.Out, error) {
+		tensors, err := safetensors.Quantized(from, quant.Q8_0, Quantizes)
 		if err != nil {
 			return nil, err
 		}

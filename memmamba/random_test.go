@@ -6,8 +6,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // apart is how far every hard decision of a random model stays from falling the other way in
@@ -82,14 +83,17 @@ func randomConfig(rng *rand.Rand, seed uint64) (refmodel.Config, refmodel.Random
 // mixed is a model with some of its tensors, any, as F32: the same numbers.
 func mixed(t *testing.T, rng *rand.Rand, dir string) string {
 	t.Helper()
-	return rewritten(t, configOf(t, dir), dir, func(files *safetensors.Model) (tensors []safetensors.Out, err error) {
-		for _, name := range files.Names() {
-			one, _ := files.Tensor(name)
+	return rewritten(t, configOf(t, dir), dir, func(from *checkpoint.Tensors) (tensors []safetensors.Out, err error) {
+		for _, name := range from.Names() {
+			one, _ := from.Tensor(name)
 			wide, err := one.Float32s()
 			if err != nil {
 				return nil, err
 			}
-			dtype := one.DType
+			dtype, err := safetensors.ParseDType(one.Type)
+			if err != nil {
+				return nil, err
+			}
 			if rng.IntN(2) == 0 {
 				dtype = safetensors.F32
 			}

@@ -5,7 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 )
 
 // configOf is a model's config.json.
@@ -20,15 +21,19 @@ func configOf(t *testing.T, dir string) []byte {
 
 // rewritten writes a model with a config and with what change makes of the tensors in a directory, to one
 // of its own.
-func rewritten(t *testing.T, config []byte, dir string, change func(*safetensors.Model) ([]safetensors.Out, error)) string {
+func rewritten(t *testing.T, config []byte, dir string, change func(*checkpoint.Tensors) ([]safetensors.Out, error)) string {
 	t.Helper()
-	files, err := safetensors.OpenModel(dir)
+	src, err := checkpoint.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer files.Close()
+	defer src.Close()
+	from, err := src.Tensors()
+	if err != nil {
+		t.Fatal(err)
+	}
 	to := t.TempDir()
-	tensors, err := change(files)
+	tensors, err := change(from)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(to, "config.json"), config, 0o666)
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/mmrun/mmrun/graph"
-	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -159,7 +159,7 @@ func (m *Model) readTap(into *LayerTap, l, n int, data []byte) error {
 		*part.into = append((*part.into)[:0], make([]float32, n*wide)...)
 		for t := range n {
 			at := part.k.from + 4*int64(t*part.k.cols+part.from)
-			if err := safetensors.F32.Widen((*part.into)[t*wide:(t+1)*wide], data[at:at+4*int64(wide)]); err != nil {
+			if err := quant.F32.Dequantize((*part.into)[t*wide:(t+1)*wide], data[at:at+4*int64(wide)]); err != nil {
 				return err
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 )
 
 // tapAll collects the taps of a whole sequence.

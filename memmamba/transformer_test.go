@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/q8"
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // randomTransformer opens a small Transformer for so many positions.
@@ -213,17 +213,13 @@ func allLogits(t *testing.T, m *Model, tokens []int32) (all []float32) {
 // dequantized writes a quantized model in F32 with the config of the one it came from.
 func dequantized(t *testing.T, dir, file string) string {
 	t.Helper()
-	return rewritten(t, configOf(t, dir), file, func(files *safetensors.Model) (tensors []safetensors.Out, err error) {
-		for _, name := range files.Names() {
-			if q8.IsScale(name) || IsBuffer(name) {
+	return rewritten(t, configOf(t, dir), file, func(from *checkpoint.Tensors) (tensors []safetensors.Out, err error) {
+		for _, name := range from.Names() {
+			if IsBuffer(name) {
 				continue
 			}
-			x, _ := files.Tensor(name)
-			read := x.Float32s
-			if q8.Holds(name) {
-				read = func() ([]float32, error) { return q8.Float32s(files, name) }
-			}
-			numbers, err := read()
+			x, _ := from.Tensor(name)
+			numbers, err := x.Float32s()
 			if err != nil {
 				return nil, err
 			}

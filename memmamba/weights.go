@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -36,8 +37,8 @@ type layer struct {
 
 // loadWeights moves a checkpoint's tensors to the device. They have their places when it returns, but
 // are not all there before wait has returned, until when the tensors must stay open.
-func loadWeights(device *vk.Device, tensors *safetensors.Model, c Config, o Options) (*weights, error) {
-	l := newLoader(device, tensors, c, o.Quantize)
+func loadWeights(device *vk.Device, tensors *checkpoint.Tensors, c Config, to *quant.Format, o Options) (*weights, error) {
+	l := newLoader(device, tensors, to)
 	l.progress = o.Progress
 	w := &weights{}
 	w.load(l, c)

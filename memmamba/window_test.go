@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // small is the config of a small MemMamba model.

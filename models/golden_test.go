@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/memmamba"
 )
 

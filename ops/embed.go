@@ -16,9 +16,9 @@ func EmbedInto(g *graph.Graph, r, ids graph.Value, table Weight) {
 		mismatch(g, "embed", r.Shape(), []int{ids.Rows, table.Cols})
 		return
 	}
-	blocks := table.Type.blocks(table.Cols)
-	g.Call("embed", graph.Kernel{Shader: "embed." + string(table.Type)},
+	blocks := table.Type.PanelBlocks(table.Cols)
+	g.Call("embed", graph.Kernel{Shader: "embed." + table.Type.Shader},
 		[]graph.Value{params(g), ids, table.matrix(g, "embed"), r},
-		graph.Constants(r.Cols/4, blocks), [3]int{graph.Groups(blocks*table.Type.blockUnits(), 64), ids.Rows, 1},
+		graph.Constants(r.Cols/4, blocks), [3]int{graph.Groups(blocks*table.Type.PanelUnits(), 64), ids.Rows, 1},
 		graph.Cost{Bytes: r.Bytes() + int64(r.Rows)*int64(table.Type.PanelBytes(table.Cols)/PanelRows)})
 }

@@ -24,7 +24,7 @@ func TestEmbed(t *testing.T) {
 				words[i] = uint32(ids[i])
 			}
 			r.words("ids", words)
-			near(t, string(kind), r.run(Embed(r.g, r.g.Slot("ids", 0, T, 1), w)), ref.Embed(table, ids, d))
+			near(t, kind.Name, r.run(Embed(r.g, r.g.Slot("ids", 0, T, 1), w)), ref.Embed(table, ids, d))
 		}
 	})
 }

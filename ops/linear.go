@@ -97,7 +97,7 @@ func fetchLanes(g *graph.Graph) uint32 {
 func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
 	fewRows{
-		op: op, kernel: graph.Kernel{Shader: "gemv." + string(w.Type), Spec: f.spec()},
+		op: op, kernel: graph.Kernel{Shader: "gemv." + w.Type.Shader, Spec: f.spec()},
 		x: x, norm: n, w: w, store: []graph.Value{bias, add, gatex, gate, y}, cost: cost(x, w, y),
 	}.call(g)
 }
@@ -132,7 +132,7 @@ func (r fewRows) call(g *graph.Graph) {
 		groups[0], groups[1] = groups[1], 1
 	}
 	k.Spec = append(k.Spec, fetchLanes(g), flag(!n.Weight.Zero()), uint32(panels), uint32(tokens), flag(weighed))
-	numbers := []any{r.w.Type.blocks(r.w.Cols), r.w.Rows / PanelRows, x.Cols / 4, x.Stride / 4, x.From / 4, scale, n.Eps}
+	numbers := []any{r.w.Type.PanelBlocks(r.w.Cols), r.w.Rows / PanelRows, x.Cols / 4, x.Stride / 4, x.From / 4, scale, n.Eps}
 	g.Call(r.op, k, append([]graph.Value{params(g), x, r.w.matrix(g, r.op), norm}, r.store...),
 		graph.Constants(append(numbers, r.told...)...), groups, r.cost)
 }
@@ -155,15 +155,15 @@ func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	if g.Access() != graph.Texel {
 		tokens *= tileGroup
 	}
-	kernel := graph.Kernel{Shader: "gemm." + string(w.Type), Spec: append(f.spec(), fetchLanes(g))}
+	kernel := graph.Kernel{Shader: "gemm." + w.Type.Shader, Spec: append(f.spec(), fetchLanes(g))}
 	if g.Access() == graph.CoopMat {
 		info := g.Device().Info()
-		kernel = graph.Kernel{Shader: "gemm_coop." + string(w.Type), Plain: true,
+		kernel = graph.Kernel{Shader: "gemm_coop." + w.Type.Shader, Plain: true,
 			Spec: append(f.spec(), uint32(info.Tile[0]), uint32(info.Tile[1]), uint32(info.Tile[2]), info.Subgroup)}
 	}
 	g.Call(op, kernel,
 		[]graph.Value{params(g), x, w.matrix(g, op), bias, add, gatex, gate, y},
-		graph.Constants(w.Type.blocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.Stride/4, x.From/4),
+		graph.Constants(w.Type.PanelBlocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.Stride/4, x.From/4),
 		[3]int{graph.Groups(w.Rows, tilePanels*PanelRows), graph.Groups(x.Rows, tokens), 1}, cost(x, w, y))
 }
 

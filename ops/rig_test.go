@@ -2,6 +2,7 @@ package ops
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/graph"
-	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/safetensors"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -136,49 +135,32 @@ func (r *rig) input(view bool, name string, rows, cols int, numbers []float32) g
 // matrix is a weight of a type in panels, and the numbers it then holds.
 func (r *rig) matrix(t Type, rows, cols int, numbers []float32) (Weight, []float32) {
 	r.t.Helper()
-	of, scales, kept := rowsOf(r.t, t, cols, numbers)
+	of, kept := rowsOf(r.t, t, cols, numbers)
 	panels := make([]byte, (rows+PanelRows-1)/PanelRows*t.PanelBytes(cols))
 	for i, panel := range slices.Collect(slices.Chunk(panels, t.PanelBytes(cols))) {
-		from, to := i*PanelRows, min((i+1)*PanelRows, rows)
-		t.Pack(panel, of[from:to])
-		if t == Q8 {
-			PackScales(panel, scales[from:to])
-		}
+		t.Pack(panel, of[i*PanelRows:min((i+1)*PanelRows, rows)])
 	}
 	return Weight{Type: t, Rows: Padded(rows), Cols: cols, Panels: true, Span: r.bytes(panels)}, kept
 }
 
-// rowsOf are numbers as rows of a type, the scales of Q8's, and what they then stand for.
-func rowsOf(t testing.TB, of Type, cols int, numbers []float32) (rows, scales [][]byte, kept []float32) {
+// rowsOf are numbers as rows of a type, and what they then stand for.
+func rowsOf(t testing.TB, of Type, cols int, numbers []float32) (rows [][]byte, kept []float32) {
 	t.Helper()
-	if of == Q8 {
-		for row := range slices.Chunk(numbers, cols) {
-			weights, ds, stands := make([]byte, cols), make([]byte, 2*q8.Scales(cols)), make([]float32, cols)
-			if err := q8.Quantize(weights, ds, row); err != nil {
-				t.Fatal(err)
-			}
-			q8.Dequantize(stands, weights, ds)
-			rows, scales, kept = append(rows, weights), append(scales, ds), append(kept, stands...)
+	for row := range slices.Chunk(numbers, cols) {
+		data, stands := make([]byte, of.RowBytes(cols)), make([]float32, cols)
+		if err := errors.Join(of.Quantize(data, row), of.Dequantize(stands, data)); err != nil {
+			t.Fatal(err)
 		}
-		return rows, scales, kept
+		rows, kept = append(rows, data), append(kept, stands...)
 	}
-	dtype := map[Type]safetensors.DType{F32: safetensors.F32, F16: safetensors.F16, BF16: safetensors.BF16}[of]
-	data, err := dtype.Narrow(nil, numbers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept = make([]float32, len(numbers))
-	if err := dtype.Widen(kept, data); err != nil {
-		t.Fatal(err)
-	}
-	return slices.Collect(slices.Chunk(data, cols*dtype.Size())), nil, kept
+	return rows, kept
 }
 
 // table is an F32 weight, row after row.
 func (r *rig) table(rows, cols int, numbers []float32) Weight {
 	r.t.Helper()
-	data, err := safetensors.F32.Narrow(nil, numbers)
-	if err != nil {
+	data := make([]byte, 4*len(numbers))
+	if err := F32.Quantize(data, numbers); err != nil {
 		r.t.Fatal(err)
 	}
 	return Weight{Type: F32, Rows: rows, Cols: cols, Span: r.bytes(data)}

@@ -35,10 +35,10 @@ func SSM(g *graph.Graph, dbc, u, z graph.Value, s Selective, h graph.Value) grap
 		return y
 	}
 	E, N := s.A.Rows, s.A.Cols
-	g.Call("ssm", graph.Kernel{Shader: "ssm." + string(s.DtProj.Type), Spec: []uint32{uint32(N / 4)}},
+	g.Call("ssm", graph.Kernel{Shader: "ssm." + s.DtProj.Type.Shader, Spec: []uint32{uint32(N / 4)}},
 		[]graph.Value{params(g), dbc, s.DtProj.matrix(g, "ssm"), s.DtBias.vector(g, "ssm", E, u), u, z,
 			s.A.table(g, "ssm"), s.D.vector(g, "ssm", E, u), h, y},
-		graph.Constants(E, s.rank()/4, s.DtProj.Type.blocks(s.rank()), dbc.Cols/4, u.Stride/4, u.From/4, z.Stride/4, z.From/4),
+		graph.Constants(E, s.rank()/4, s.DtProj.Type.PanelBlocks(s.rank()), dbc.Cols/4, u.Stride/4, u.From/4, z.Stride/4, z.From/4),
 		[3]int{graph.Groups(E, 8), u.Rows, 1},
 		graph.Cost{
 			Bytes: s.DtProj.bytes() + 4*int64(E)*int64(N) + int64(u.Rows)*int64(E)*4*int64(2*N+3),

@@ -4,19 +4,20 @@ import (
 	"fmt"
 
 	"github.com/mmrun/mmrun/graph"
-	"github.com/mmrun/mmrun/internal/q8"
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
 
-// A Type is how the numbers of a weight are stored on the device.
-type Type string
+// A Type is how the numbers of a weight are stored on the device: the format that shaders read, by
+// its Shader the variant of theirs that does.
+type Type = *quant.Format
 
-// The types of weights, by the name of their shader variants.
-const (
-	F32  Type = "f32"
-	F16  Type = "f16"
-	BF16 Type = "bf16"
-	Q8   Type = "q8" // Q8_0: 32 weights share a scale; matrices only
+// The types of weights.
+var (
+	F32  Type = quant.F32
+	F16  Type = quant.F16
+	BF16 Type = quant.BF16
+	Q8   Type = quant.Q8_0 // matrices only
 )
 
 // A Weight is Rows × Cols weights in device memory: a table, row after row as in PyTorch's
@@ -24,7 +25,7 @@ const (
 type Weight struct {
 	Type       Type
 	Rows, Cols int
-	Panels     bool // what Linear and Embed read; see Pack
+	Panels     bool // what Linear and Embed read; see quant.Format.Pack
 	Span       vk.Span
 }
 
@@ -32,72 +33,7 @@ type Weight struct {
 func (w Weight) Zero() bool { return w.Span.Buffer == nil }
 
 // PanelRows is the number of rows of a panel.
-const PanelRows = 8
-
-const unitBytes = 16 // what a kernel reads at once, of one row
-
-// vectors is how many vec4 of weights a unit holds.
-func (t Type) vectors() int {
-	switch t {
-	case F32:
-		return 1
-	case Q8:
-		return 4
-	}
-	return 2
-}
-
-// blockUnits is how many units of weights a block of one row holds.
-func (t Type) blockUnits() int {
-	if t == Q8 {
-		return q8.Block / unitBytes
-	}
-	return 8
-}
-
-// blockCols is how many columns a block holds.
-func (t Type) blockCols() int { return t.blockUnits() * 4 * t.vectors() }
-
-// blocks is how many blocks hold a row of cols weights.
-func (t Type) blocks(cols int) int { return (cols + t.blockCols() - 1) / t.blockCols() }
-
-// panelBlock is the size of a block of a panel, with the scales of a quantized one.
-func (t Type) panelBlock() int {
-	size := PanelRows * t.blockUnits() * unitBytes
-	if t == Q8 {
-		size += PanelRows * scaleBytes
-	}
-	return size
-}
-
-const scaleBytes = 2 // an F16
-
-// PanelBytes is the size of a panel of rows of cols weights.
-func (t Type) PanelBytes(cols int) int { return t.blocks(cols) * t.panelBlock() }
-
-// Pack interleaves the rows of one panel: of each unit of 16 bytes first all rows, then the next
-// unit. Neighbouring invocations own neighbouring rows, so what they read together lies together.
-// A row that ends before the panel does, or is missing, is filled with zeros.
-func (t Type) Pack(panel []byte, rows [][]byte) {
-	clear(panel)
-	perBlock, size := t.blockUnits(), t.panelBlock()
-	for r, row := range rows {
-		for u := 0; u*unitBytes < len(row); u++ {
-			copy(panel[u/perBlock*size+(u%perBlock*PanelRows+r)*unitBytes:][:unitBytes], row[u*unitBytes:])
-		}
-	}
-}
-
-// PackScales puts the scales of a panel's rows, an F16 for every 32 weights, where Q8's kernels look
-// for them: behind the weights of each block, a row after the other. Pack comes first.
-func PackScales(panel []byte, rows [][]byte) {
-	size := Q8.panelBlock()
-	for r, row := range rows {
-		for b := 0; b*scaleBytes < len(row); b++ {
-			copy(panel[(b+1)*size-(PanelRows-r)*scaleBytes:][:scaleBytes], row[b*scaleBytes:])
-		}
-	}
-}
+const PanelRows = quant.PanelRows
 
 // matrix is the value of a weight in panels.
 func (w Weight) matrix(g *graph.Graph, op string) graph.Value {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/memmamba"
 )
 
@@ -82,11 +82,14 @@ func convertAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	model, err := src.weights()
+	model, closing, err := src.weights()
 	if err != nil {
 		return fileError(from, err)
 	}
-	defer model.Close()
+	defer closing()
+	if model.Quantized() != nil {
+		return fmt.Errorf("%s: a quantized model cannot be converted; convert the one it came from", src.path(configName))
+	}
 	tensors, err := convertedTensors(model, cfg, c.Uint64("seed"))
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
@@ -120,9 +123,6 @@ func convertedConfig(c *cli.Context, src source) ([]byte, memmamba.Config, error
 	}
 	if cfg.ModelType != "mamba" {
 		return nil, cfg, fmt.Errorf("%s: model_type %q cannot be converted: %s (mamba can)", name, cfg.ModelType, unconvertible[cfg.ModelType])
-	}
-	if cfg.Quantization != nil {
-		return nil, cfg, fmt.Errorf("%s: a quantized model cannot be converted; convert the one it came from", name)
 	}
 	keys := map[string]any{}
 	if err := json.Unmarshal(data, &keys); err != nil {

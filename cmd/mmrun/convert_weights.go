@@ -7,13 +7,14 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/memmamba"
 )
 
 // convertedTensors are the checkpoint's own tensors and those of the memory, in the number type of
 // its embeddings.
-func convertedTensors(model *safetensors.Model, cfg memmamba.Config, seed uint64) ([]safetensors.Out, error) {
+func convertedTensors(model *checkpoint.Tensors, cfg memmamba.Config, seed uint64) ([]safetensors.Out, error) {
 	if err := checkModel(model, cfg); err != nil {
 		return nil, err
 	}
@@ -21,9 +22,17 @@ func convertedTensors(model *safetensors.Model, cfg memmamba.Config, seed uint64
 	var out []safetensors.Out
 	for _, name := range model.Names() {
 		t, _ := model.Tensor(name)
-		out = append(out, safetensors.OfBytes(name, t.DType, t.Shape, t.Data))
+		same, err := safetensors.OfTensor(t)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, same...)
 	}
-	b := &memoryBuilder{dtype: embeddings.DType, seed: seed}
+	dtype, err := safetensors.ParseDType(embeddings.Type)
+	if err != nil {
+		return nil, err
+	}
+	b := &memoryBuilder{dtype: dtype, seed: seed}
 	for layer := range cfg.NumHiddenLayers {
 		b.layer(cfg, layer)
 	}
@@ -39,7 +48,7 @@ const embeddingsName = "backbone.embeddings.weight"
 
 // checkModel refuses a checkpoint without the tensors that every Mamba of its config has: what is made of
 // it could not be opened.
-func checkModel(model *safetensors.Model, cfg memmamba.Config) error {
+func checkModel(model *checkpoint.Tensors, cfg memmamba.Config) error {
 	embeddings, ok := model.Tensor(embeddingsName)
 	if !ok {
 		return fmt.Errorf("there is no tensor %q", embeddingsName)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/fidelity"
-	"github.com/mmrun/mmrun/internal/q8"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -108,14 +107,18 @@ func (r *fidelityReport) firstTokens(c *cli.Context, e *engine, encode corpus.En
 
 // sourceWeights reads what the measure needs of every layer's weights.
 func sourceWeights(e *engine) ([]fidelity.Weights, error) {
-	files, err := e.source.weights()
+	tensors, closing, err := e.source.weights()
 	if err != nil {
 		return nil, err
 	}
-	defer files.Close()
+	defer closing()
 	cfg := e.Config()
 	read := func(name string) ([]float32, error) {
-		numbers, err := q8.Float32s(files, name)
+		t, ok := tensors.Tensor(name)
+		if !ok {
+			return nil, fmt.Errorf("%s: tensor %s is missing", e.source.name, name)
+		}
+		numbers, err := t.Float32s()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.source.name, err)
 		}

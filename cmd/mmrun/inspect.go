@@ -10,9 +10,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -48,6 +48,7 @@ type inspection struct {
 	NotMeasured   string                      `json:"not_measured,omitempty"`
 	Tensors       []tensorReport              `json:"tensors"`
 	tensorsOfType map[string]int
+	quantization  *quant.Format
 }
 
 type architecture struct {
@@ -91,12 +92,12 @@ func inspectAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	model, err := src.weights()
+	tensors, closing, err := src.weights()
 	if err != nil {
 		return err
 	}
-	defer model.Close()
-	in := inspect(src.name, cfg, model)
+	defer closing()
+	in := inspect(src.name, cfg, tensors)
 	if err := in.measure(c, src); err != nil {
 		return err
 	}
@@ -107,27 +108,25 @@ func inspectAction(c *cli.Context) error {
 }
 
 // inspect looks at the files alone.
-func inspect(name string, cfg memmamba.Config, model *safetensors.Model) *inspection {
+func inspect(name string, cfg memmamba.Config, tensors *checkpoint.Tensors) *inspection {
 	in := &inspection{
 		Model: name,
 		Architecture: architecture{cfg.ModelType, cfg.NumHiddenLayers, cfg.HiddenSize, cfg.IntermediateSize, cfg.StateSize,
 			cfg.ConvKernel, int(cfg.TimeStepRank), cfg.VocabSize, cfg.TieWordEmbeddings, cfg.EOS},
 		Memory: cfg.Memory, Transformer: cfg.Transformer, StateBytes: stateSizesOf(cfg), tensorsOfType: map[string]int{},
 	}
-	if q := cfg.Quantization; q != nil {
-		in.Quantization = q.Method
+	if in.quantization = tensors.Quantized(); in.quantization != nil {
+		in.Quantization = in.quantization.Name
 	}
-	for _, name := range slices.SortedFunc(slices.Values(model.Names()), byLayer) {
-		t, _ := model.Tensor(name)
+	for _, name := range slices.SortedFunc(slices.Values(tensors.Names()), byLayer) {
+		t, _ := tensors.Tensor(name)
 		if memmamba.IsBuffer(name) {
 			continue
 		}
-		in.Tensors = append(in.Tensors, tensorReport{name, t.DType.String(), t.Shape})
-		if cfg.Quantization == nil || !q8.IsScale(name) {
-			in.Parameters += int64(t.Len())
-		}
-		in.WeightBytes += int64(len(t.Data))
-		in.tensorsOfType[t.DType.String()]++
+		in.Tensors = append(in.Tensors, tensorReport{name, t.Type, t.Shape})
+		in.Parameters += int64(t.Len())
+		in.WeightBytes += t.Size
+		in.tensorsOfType[t.Type]++
 	}
 	return in
 }
@@ -185,8 +184,8 @@ func (in *inspection) measure(c *cli.Context, src source) (err error) {
 
 func (in *inspection) text(chunk int) string {
 	lines := []string{"model         " + in.Model, "architecture  " + in.architecture()}
-	if in.Quantization != "" {
-		lines = append(lines, fmt.Sprintf("quantized     %s, blocks of %d weights", in.Quantization, q8.Block))
+	if q := in.quantization; q != nil {
+		lines = append(lines, fmt.Sprintf("quantized     %s, blocks of %d weights", q, q.Weights))
 	}
 	if m := in.Memory; m != nil {
 		lines = append(lines,

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // aTransformer is what --against calls the Transformer that is made up.
@@ -107,21 +108,21 @@ func (r *latencyReport) makeUp(c *cli.Context, like source, dir string) (source,
 	return source{name: aTransformer, fsys: os.DirFS(dir), dir: dir}, nil
 }
 
-// widestType is the type of a model's largest tensor.
+// widestType is the type of a model's largest tensor of floating point numbers.
 func widestType(src source) (safetensors.DType, error) {
-	files, err := src.weights()
+	tensors, closing, err := src.weights()
 	if err != nil {
 		return 0, err
 	}
-	defer files.Close()
-	dtype, most := safetensors.F32, 0
-	for _, name := range files.Names() {
-		x, _ := files.Tensor(name)
-		if x.Len() > most && slices.Contains([]safetensors.DType{safetensors.F32, safetensors.F16, safetensors.BF16}, x.DType) {
-			dtype, most = x.DType, x.Len()
+	defer closing()
+	widest, most := safetensors.F32.String(), 0
+	for _, name := range tensors.Names() {
+		x, _ := tensors.Tensor(name)
+		if x.Len() > most && x.Format != nil && !x.Format.Quantized() {
+			widest, most = x.Format.Name, x.Len()
 		}
 	}
-	return dtype, nil
+	return safetensors.ParseDType(strings.ToUpper(widest))
 }
 
 // race measures two models in turn.

@@ -36,12 +36,12 @@ func (r *latencyReport) newRun(c *cli.Context, src source) (run *latencyRun, err
 	if t := cfg.Transformer; t != nil && r.longest() > t.MaxPositions {
 		return nil, fmt.Errorf("%s: max_position_embeddings %d is less than the %d tokens that --contexts and --generate ask for", src.name, t.MaxPositions, r.longest())
 	}
-	files, err := src.weights()
+	tensors, closing, err := src.weights()
 	if err != nil {
 		return nil, err
 	}
-	defer files.Close()
-	in := inspect(src.name, cfg, files)
+	defer closing()
+	in := inspect(src.name, cfg, tensors)
 	model := &latencyModel{Model: src.name, ModelType: cfg.ModelType, Layers: cfg.NumHiddenLayers, Hidden: cfg.HiddenSize,
 		Parameters: in.Parameters, Device: e.Device().Name, head: e.describe()}
 	state, err := e.NewState()

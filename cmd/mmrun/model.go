@@ -12,7 +12,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
+	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // the kind of files that models come in
 	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/models"
 	"github.com/mmrun/mmrun/tokenizer"
@@ -123,11 +124,24 @@ func (s source) config() (memmamba.Config, error) {
 	return memmamba.ParseConfig(name, data)
 }
 
-func (s source) weights() (*safetensors.Model, error) {
+// open opens the model's files.
+func (s source) open() (checkpoint.Source, error) {
 	if s.dir != "" {
-		return safetensors.OpenModel(s.dir)
+		return checkpoint.Open(s.dir)
 	}
-	return safetensors.OpenModelFS(s.name, s.fsys)
+	return checkpoint.OpenFS(s.name, s.fsys)
+}
+
+// weights opens the model's tensors, which are good until they are closed.
+func (s source) weights() (weights *checkpoint.Tensors, closing func(), err error) {
+	files, err := s.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	if weights, err = files.Tensors(); err != nil {
+		return nil, nil, errors.Join(err, files.Close())
+	}
+	return weights, func() { files.Close() }, nil
 }
 
 func (s source) tokenizer() (*tokenizer.Tokenizer, error) {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/memmamba"
 )
 

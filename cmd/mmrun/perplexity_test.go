@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/models"
 )
 

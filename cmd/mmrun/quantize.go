@@ -8,9 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/quant"
 )
 
 func quantizeCommand() *cli.Command {
@@ -28,7 +28,7 @@ mmrun quantize --model mamba-130m --to q8_0 --out mamba-130m-q8
 mmrun logits --model mamba-130m --tokens-file ids --out f16.safetensors && mmrun verify --model mamba-130m-q8 --golden f16.safetensors --atol 0.5`,
 		Flags: []cli.Flag{
 			modelFlag(),
-			&cli.StringFlag{Name: "to", Category: "Output", Usage: "the `TYPE` of quantized weights: " + q8.Method},
+			&cli.StringFlag{Name: "to", Category: "Output", Usage: "the `TYPE` of quantized weights: " + memmamba.Q8_0},
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: "Output", Usage: "`DIR` to create"},
 		},
 		Action: quantizeAction,
@@ -39,8 +39,9 @@ func quantizeAction(c *cli.Context) error {
 	if err := cmp.Or(noArguments(c), required(c, "to", "out")); err != nil {
 		return err
 	}
-	if to := c.String("to"); to != q8.Method {
-		return usagef("--to: %q is not known (%s is)", to, q8.Method)
+	to := quant.Lookup(c.String("to"))
+	if to == nil || !to.Quantized() {
+		return usagef("--to: %q is not known (%s is)", c.String("to"), memmamba.Q8_0)
 	}
 	out := filepath.Clean(c.String("out"))
 	if err := mustNotExist("out", out); err != nil {
@@ -58,22 +59,22 @@ func quantizeAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Quantization != nil {
-		return fmt.Errorf("%s: the model is quantized already (%s)", name, cfg.Quantization.Method)
-	}
-	config, err := q8.QuantizedConfig(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	model, err := src.weights()
+	model, closing, err := src.weights()
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer closing()
+	if already := model.Quantized(); already != nil {
+		return fmt.Errorf("%s: the model is quantized already (%s)", name, already)
+	}
+	config, err := safetensors.QuantizedConfig(data, to)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	if err := checkModel(model, cfg); err != nil {
 		return fmt.Errorf("%s: %w", src.name, err)
 	}
-	tensors, err := q8.Tensors(model)
+	tensors, err := safetensors.Quantized(model, to, memmamba.Quantizes)
 	if err != nil {
 		return fmt.Errorf("%s: %w", src.name, err)
 	}

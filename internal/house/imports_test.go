@@ -15,26 +15,29 @@ const module = "github.com/mmrun/mmrun"
 // layers says what a package may import of this module besides itself: everything goes down, and
 // the engine's parts know nothing of those above them. The longest prefix counts.
 var layers = map[string][]string{
-	"shaders":   {},
-	"vk":        {},
-	"models":    {},
-	"graph":     {"vk", "shaders", "internal"},
-	"ops/ref":   {},
-	"ops":       {"graph", "vk", "shaders", "internal"},
-	"memmamba":  {"ops", "graph", "vk", "shaders", "sample", "internal"},
-	"cmd/mmrun": {"memmamba", "vk", "models", "tokenizer", "sample", "internal"},
-	"tokenizer": {"internal"},
-	"sample":    {"internal"},
-	"internal":  {"internal", "tokenizer", "sample"},
-	"tools":     {"memmamba", "internal"},
+	"shaders":                {},
+	"vk":                     {},
+	"models":                 {},
+	"graph":                  {"vk", "shaders", "internal"},
+	"ops/ref":                {},
+	"quant":                  {},
+	"checkpoint":             {"quant"},
+	"checkpoint/safetensors": {"checkpoint", "quant"},
+	"ops":                    {"quant", "graph", "vk", "shaders", "internal"},
+	"memmamba":               {"checkpoint", "quant", "ops", "graph", "vk", "shaders", "sample", "internal"},
+	"cmd/mmrun":              {"memmamba", "checkpoint", "quant", "vk", "models", "tokenizer", "sample", "internal"},
+	"tokenizer":              {"internal"},
+	"sample":                 {"internal"},
+	"internal":               {"internal", "checkpoint", "quant", "tokenizer", "sample"},
+	"tools":                  {"memmamba", "checkpoint", "quant", "internal"},
 }
 
 // forTests is what a package's tests may import on top of that.
 var forTests = map[string][]string{
 	"ops":       {"ops/ref"},
-	"ops/ref":   {"internal"},
+	"ops/ref":   {"internal", "checkpoint"},
 	"memmamba":  {"ops/ref", "models"},
-	"models":    {"memmamba", "tokenizer", "internal"},
+	"models":    {"memmamba", "checkpoint", "tokenizer", "internal"},
 	"shaders":   {"internal/glsl"},
 	"cmd/mmrun": {"ops", "graph", "shaders", "tools"},
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 )
 
 // golden is a golden.safetensors: float64 results of an independent implementation, kept in float32.

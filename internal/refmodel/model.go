@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/mmrun/mmrun/internal/q8"
-	"github.com/mmrun/mmrun/internal/safetensors"
+	"github.com/mmrun/mmrun/checkpoint"
+	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // the kind of files that models come in
 )
 
 // Model is a model directory with its weights, quantized or not, widened to float64: eight bytes a weight, meant for
@@ -66,11 +66,15 @@ func Load(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := safetensors.OpenModel(dir)
+	src, err := checkpoint.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{file: file, read: map[string]bool{}}
+	tensors, err := src.Tensors()
+	if err != nil {
+		return nil, errors.Join(err, src.Close())
+	}
+	r := &reader{tensors: tensors, read: map[string]bool{}}
 	m := &Model{Config: c, embeddings: r.matrix("backbone.embeddings.weight", c.Vocab, c.Hidden)}
 	m.head = m.embeddings
 	if !c.Tied {
@@ -80,12 +84,12 @@ func Load(dir string) (*Model, error) {
 	for l := range c.Layers {
 		m.layers = append(m.layers, r.layer(c, l))
 	}
-	for _, name := range file.Names() {
+	for _, name := range tensors.Names() {
 		if !r.read[name] {
 			r.fail(fmt.Errorf("tensor %q has no place in the model", name))
 		}
 	}
-	if err := errors.Join(r.err, file.Close()); err != nil {
+	if err := errors.Join(r.err, src.Close()); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return m, nil
@@ -93,9 +97,9 @@ func Load(dir string) (*Model, error) {
 
 // reader reads tensors and keeps the first error.
 type reader struct {
-	file *safetensors.Model
-	read map[string]bool
-	err  error
+	tensors *checkpoint.Tensors
+	read    map[string]bool
+	err     error
 }
 
 func (r *reader) fail(err error) {
@@ -105,7 +109,7 @@ func (r *reader) fail(err error) {
 }
 
 func (r *reader) tensor(name string, shape ...int) []float64 {
-	x, ok := r.file.Tensor(name)
+	x, ok := r.tensors.Tensor(name)
 	if !ok {
 		r.fail(fmt.Errorf("tensor %q is missing", name))
 		return nil
@@ -115,8 +119,7 @@ func (r *reader) tensor(name string, shape ...int) []float64 {
 		r.fail(fmt.Errorf("tensor %q is %v, the configuration wants %v", name, x.Shape, shape))
 		return nil
 	}
-	r.read[q8.ScaleName(name)] = x.DType == safetensors.I8
-	narrow, err := q8.Float32s(r.file, name)
+	narrow, err := x.Float32s()
 	if err != nil {
 		r.fail(err)
 		return nil

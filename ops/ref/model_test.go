@@ -9,8 +9,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // model is made of nothing but this package's ops, fed window by window.

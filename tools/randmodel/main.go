@@ -16,8 +16,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 // shapes are those of the published checkpoints state-spaces/mamba-130m to mamba-2.8b: layers, d.

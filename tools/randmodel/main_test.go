@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/internal/refmodel"
-	"github.com/mmrun/mmrun/internal/safetensors"
 )
 
 func TestRun(t *testing.T) {

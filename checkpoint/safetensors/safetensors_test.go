@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mmrun/mmrun/quant"
 )
 
 // raw assembles a file of a header and n bytes of data.
@@ -181,8 +183,8 @@ func TestFloat32s(t *testing.T) {
 	for _, v := range want {
 		data[F32] = le.AppendUint32(data[F32], math.Float32bits(v))
 		data[F64] = le.AppendUint64(data[F64], math.Float64bits(float64(v)))
-		data[F16] = le.AppendUint16(data[F16], Float32ToF16(v))
-		data[BF16] = le.AppendUint16(data[BF16], Float32ToBF16(v))
+		data[F16] = le.AppendUint16(data[F16], quant.Float32ToF16(v))
+		data[BF16] = le.AppendUint16(data[BF16], quant.Float32ToBF16(v))
 	}
 	for d, bytes := range data {
 		got, err := Tensor{File: "f", Name: "x", DType: d, Shape: []int{2, 2}, Data: bytes}.Float32s()

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/mmrun/mmrun/quant"
 )
 
 // DType is the element type of a tensor. The zero value is no type at all.
@@ -86,11 +88,11 @@ func (d DType) Widen(dst []float32, src []byte) error {
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = F16ToFloat32(le.Uint16(src[2*i:]))
+			dst[i] = quant.F16ToFloat32(le.Uint16(src[2*i:]))
 		}
 	case BF16:
 		for i := range dst {
-			dst[i] = BF16ToFloat32(le.Uint16(src[2*i:]))
+			dst[i] = quant.BF16ToFloat32(le.Uint16(src[2*i:]))
 		}
 	case F64:
 		for i := range dst {
@@ -111,11 +113,11 @@ func (d DType) Narrow(dst []byte, src []float32) ([]byte, error) {
 		}
 	case F16:
 		for _, v := range src {
-			dst = le.AppendUint16(dst, Float32ToF16(v))
+			dst = le.AppendUint16(dst, quant.Float32ToF16(v))
 		}
 	case BF16:
 		for _, v := range src {
-			dst = le.AppendUint16(dst, Float32ToBF16(v))
+			dst = le.AppendUint16(dst, quant.Float32ToBF16(v))
 		}
 	default:
 		return dst, fmt.Errorf("float32 is not written as dtype %s", d)

@@ -1,0 +1,132 @@
+// Package checkpoint reads models as they lie in files: their configuration, their tensors and the files
+// of their tokenizer. It says nothing of what a model computes; a Source hands over config.json as bytes
+// and tensors by name, and whoever runs the model knows what to ask for.
+//
+// A kind of file is a package of its own that registers a Kind when it is imported, as drivers of
+// database/sql do, so that a program imports those it wants:
+//
+//	import _ "github.com/mmrun/mmrun/checkpoint/safetensors"
+//
+// To add a kind, write such a package: Holds tells its files from others, and Open returns a Source that
+// gives config.json and the tokenizer's files as Hugging Face has them (made up from its own metadata where
+// it has no such files) and tensors with their rows laid out as their quant.Format says. Nothing that a file
+// says of sizes may be trusted.
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+)
+
+// A Source is a model as it lies somewhere. Opening one is cheap: what is wrong with a part of it is told
+// when that part is asked for. A Source may be used by several goroutines until it is closed.
+type Source interface {
+	// Name is what errors call the model: its path, or the name it was opened by.
+	Name() string
+	// Path is what errors call a file of the model, such as "config.json", or the file it is made up from.
+	Path(file string) string
+	// Config is the model's config.json.
+	Config() ([]byte, error)
+	// File is one of the small files beside the weights, such as "tokenizer.json", of at most MaxFile
+	// bytes. The error is fs.ErrNotExist when the model has no such file, and names it.
+	File(name string) ([]byte, error)
+	// Tensors are the model's weights. They are good until the source is closed.
+	Tensors() (*Tensors, error)
+	// Close gives back what the source holds, such as maps of files. Closing twice is fine.
+	Close() error
+}
+
+// MaxFile bounds the files of a model besides its weights, in bytes.
+const MaxFile = 256 << 20
+
+// A Place is where a model may be: a directory or a file of the operating system, or a file system such as
+// one embedded in the program.
+type Place struct {
+	Name string // what errors call it
+	Path string // of the operating system; empty when there is FS alone
+	FS   fs.FS  // of the directory; nil when Path is a file
+}
+
+// A Kind is a kind of files that models lie in.
+type Kind struct {
+	Name  string                        // "safetensors"
+	Is    string                        // what such a model is, for errors: "a directory with …"
+	Holds func(p Place) bool            // whether a place holds a model of this kind
+	Open  func(p Place) (Source, error) // called when Holds says so
+}
+
+var kinds []Kind
+
+// Register adds a kind of files to those that Open knows. Packages call it when they are initialized.
+func Register(k Kind) {
+	if slices.ContainsFunc(kinds, func(other Kind) bool { return other.Name == k.Name }) {
+		panic("checkpoint: two kinds are called " + k.Name)
+	}
+	kinds = append(kinds, k)
+}
+
+// Open opens the model at a path, a directory or a file. Errors say fs.ErrNotExist when there is nothing.
+func Open(path string) (Source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		var p *os.PathError
+		if errors.As(err, &p) { // without the call's name
+			err = p.Err
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	p := Place{Name: path, Path: path}
+	if info.IsDir() {
+		p.FS = os.DirFS(path)
+	}
+	return open(p)
+}
+
+// OpenFS opens the model in a file system, such as one embedded in the program; name stands for it in
+// errors.
+func OpenFS(name string, fsys fs.FS) (Source, error) { return open(Place{Name: name, FS: fsys}) }
+
+func open(p Place) (Source, error) {
+	var known []string
+	for _, k := range kinds {
+		if k.Holds(p) {
+			return k.Open(p)
+		}
+		known = append(known, k.Is)
+	}
+	if known == nil {
+		return nil, fmt.Errorf("%s: no kind of model files is known: the program imports none", p.Name)
+	}
+	return nil, fmt.Errorf("%s: there is no model, which is %s", p.Name, strings.Join(known, " or "))
+}
+
+// ReadFile reads a file of fsys of at most MaxFile bytes; name is what errors call it.
+func ReadFile(fsys fs.FS, file, name string) ([]byte, error) {
+	f, err := fsys.Open(file)
+	if err != nil {
+		return nil, reason(name, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err != nil {
+		return nil, reason(name, err)
+	}
+	if len(data) > MaxFile {
+		return nil, fmt.Errorf("%s: above the limit of %d bytes", name, MaxFile)
+	}
+	return data, nil
+}
+
+// reason is err, of a call about a file, without the call's name and its own of the file.
+func reason(name string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
