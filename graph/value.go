@@ -101,3 +101,13 @@ func (g *Graph) Columns(v Value, from, to int) Value {
 
 // Align rounds a size in bytes up to where the next home may begin.
 func Align(size int64) int64 { return (size + alignment - 1) / alignment * alignment }
+
+// Shaped returns the view of v, which is packed, as so many rows of cols numbers from its first one on.
+func (g *Graph) Shaped(v Value, rows, cols int) Value {
+	if !v.Packed() || rows < 1 || cols < 1 || rows*cols > v.Rows*v.Cols {
+		g.Fail(fmt.Errorf("shape [%d %d] of shape %v", rows, cols, v.Shape()))
+		return v
+	}
+	v.Rows, v.Cols, v.Stride = rows, cols, cols
+	return v
+}

@@ -12,7 +12,7 @@ func TestTokenizerOfAnotherModel(t *testing.T) {
 	for model, command := range map[string]string{"mamba-tiny": "generate", "memmamba-fifo": "notes"} {
 		dir := modelDir(t, model) // 256 tokens and a tokenizer of 257
 		says := filepath.Join(dir, tokenizerName) + ": token id 256 of the text is outside the model's vocabulary of 256 (vocab_size in config.json)"
-		wantError(t, mmrun(t, "", command, "-q", "--model", dir, "text<|endoftext|>"), exitFailure, says)
+		wantError(t, execute(t, "", command, "-q", "--model", dir, "text<|endoftext|>"), exitFailure, says)
 	}
 }
 
@@ -20,7 +20,7 @@ func TestTokenizerOfAnotherModel(t *testing.T) {
 func TestConvertRefusesFalcon(t *testing.T) {
 	dir, to := modelDir(t, "mamba-tiny"), filepath.Join(t.TempDir(), "to")
 	replace(t, filepath.Join(dir, configName), `"mamba"`, `"falcon_mamba"`)
-	wantError(t, mmrun(t, "", "convert", "--from", dir, "--to", to), exitFailure,
+	wantError(t, execute(t, "", "convert", "--from", dir, "--to", to), exitFailure,
 		filepath.Join(dir, configName)+`: model_type "falcon_mamba" cannot be converted: it normalizes dt, B and C`)
 	if _, err := os.Lstat(to); err == nil {
 		t.Errorf("%s was written", to)
@@ -33,7 +33,7 @@ func TestConvertFewLayers(t *testing.T) {
 	replace(t, filepath.Join(dir, configName), `"num_hidden_layers": 4`, `"num_hidden_layers": 3`)
 	succeed(t, "convert", "--from", dir, "--to", to)
 	replace(t, filepath.Join(to, configName), `"cross_layer_period": 3`, `"cross_layer_period": 3`) // it is there
-	wantError(t, mmrun(t, "", "convert", "--from", dir, "--to", to+"2", "--period", "4"), exitUsage, "cross_layer_period 4 is not within 1 to 3")
+	wantError(t, execute(t, "", "convert", "--from", dir, "--to", to+"2", "--period", "4"), exitUsage, "cross_layer_period 4 is not within 1 to 3")
 }
 
 // TestNoRoom runs out of room for a file half way: the file is named, not the temporary one beside it,

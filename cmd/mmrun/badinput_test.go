@@ -51,7 +51,7 @@ func TestBadInput(t *testing.T) {
 		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, `"memmamba" cannot be converted: it has a memory`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			wantError(t, mmrun(t, "", append(test.args, quietIfDevice(test.args[0])...)...), exitFailure, test.says)
+			wantError(t, execute(t, "", append(test.args, quietIfDevice(test.args[0])...)...), exitFailure, test.says)
 			for _, path := range []string{out, nothing} {
 				if _, err := os.Lstat(path); err == nil {
 					t.Errorf("%s was written", path)
@@ -103,7 +103,7 @@ func TestBadModel(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := modelDir(t, "mamba-tiny")
 			test.spoil(dir)
-			o := mmrun(t, "", "generate", "x", "-q", "--model", dir)
+			o := execute(t, "", "generate", "x", "-q", "--model", dir)
 			wantError(t, o, exitFailure, test.says)
 			if !strings.Contains(o.stderr, dir) {
 				t.Errorf("%q does not name %s", o.stderr, dir)
@@ -213,7 +213,7 @@ func TestBadTensors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := modelDir(t, "mamba-tiny")
 			editHeader(t, filepath.Join(dir, "model.safetensors"), test.edit)
-			o := mmrun(t, "", "generate", "x", "-q", "--model", dir)
+			o := execute(t, "", "generate", "x", "-q", "--model", dir)
 			wantError(t, o, exitFailure, test.says)
 			if !strings.Contains(o.stderr, dir) {
 				t.Errorf("%q does not name %s", o.stderr, dir)
@@ -238,7 +238,7 @@ func TestBadShards(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(dir, "model.safetensors.index.json"), []byte(index))
-			o := mmrun(t, "", "generate", "x", "-q", "--model", dir)
+			o := execute(t, "", "generate", "x", "-q", "--model", dir)
 			wantError(t, o, exitFailure, says)
 			if !strings.Contains(o.stderr, dir) {
 				t.Errorf("%q does not name %s", o.stderr, dir)
@@ -276,7 +276,7 @@ func TestOutOfMemory(t *testing.T) {
 	if err := os.Truncate(path, int64(len(header))+at); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, mmrun(t, "", "generate", "x", "-q", "--model", dir), exitFailure, "weights: out of device memory: asked for 1099511627776 bytes")
+	wantError(t, execute(t, "", "generate", "x", "-q", "--model", dir), exitFailure, "weights: out of device memory: asked for 1099511627776 bytes")
 }
 
 // TestNoLoader hides the loader behind files of its names that are empty.

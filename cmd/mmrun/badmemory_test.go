@@ -35,7 +35,7 @@ func TestBadMemory(t *testing.T) {
 		t.Run(test.to, func(t *testing.T) {
 			dir, out := modelDir(t, "memmamba-token"), filepath.Join(t.TempDir(), "out")
 			replace(t, filepath.Join(dir, configName), test.from, test.to)
-			o := mmrun(t, "", "logits", "-q", "--model", dir, "--tokens", "1,2", "--out", out)
+			o := execute(t, "", "logits", "-q", "--model", dir, "--tokens", "1,2", "--out", out)
 			wantError(t, o, exitFailure, test.says)
 			if !strings.Contains(o.stderr, dir) {
 				t.Errorf("%q does not name %s", o.stderr, dir)
@@ -104,7 +104,7 @@ func TestBadState(t *testing.T) {
 				bad = append(body, digest[:]...)
 			}
 			path, again := file(t, "state", string(bad)), filepath.Join(t.TempDir(), "again")
-			o := mmrun(t, "", "generate", "-q", "--model", test.model, "--state-load", path, "--state-save", again)
+			o := execute(t, "", "generate", "-q", "--model", test.model, "--state-load", path, "--state-save", again)
 			wantError(t, o, exitFailure, test.says)
 			if !strings.Contains(o.stderr, path) {
 				t.Errorf("%q does not name %s", o.stderr, path)
@@ -147,7 +147,7 @@ func TestConvertRefusesWhatIsNoModel(t *testing.T) {
 			from, parent := modelDir(t, "mamba-tiny"), t.TempDir()
 			test.spoil(from)
 			for _, args := range [][]string{{"convert", "--from", from, "--to"}, {"quantize", "--model", from, "--to", "q8_0", "--out"}} {
-				o := mmrun(t, "", append(args, filepath.Join(parent, "to"))...)
+				o := execute(t, "", append(args, filepath.Join(parent, "to"))...)
 				wantError(t, o, exitFailure, test.says)
 				if !strings.Contains(o.stderr, from) {
 					t.Errorf("%q does not name %s", o.stderr, from)

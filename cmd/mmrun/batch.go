@@ -10,7 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun"
+	"github.com/mmrun/mmrun/engine"
 )
 
 const defaultBatch = 8
@@ -21,7 +22,7 @@ func batchFlags() []cli.Flag {
 		&cli.StringFlag{Name: "batch", Category: category,
 			Usage: "continue every line of `FILE` and print a JSON object for each; - reads standard input"},
 		&cli.IntFlag{Name: "batch-size", Category: category, Value: defaultBatch,
-			Usage: fmt.Sprintf("continue up to `N` lines together, at most %d", memmamba.MaxBatch)},
+			Usage: fmt.Sprintf("continue up to `N` lines together, at most %d", engine.MaxBatch)},
 	}
 }
 
@@ -29,7 +30,7 @@ func batchFlags() []cli.Flag {
 type batchRun struct {
 	*generation // with the options of all texts
 	lines       []*batchLine
-	of          map[*memmamba.Sequence]*batchLine
+	of          map[*engine.Sequence]*batchLine
 	begun       int // lines that have joined
 	printed     int
 	ended       int
@@ -41,7 +42,7 @@ type batchRun struct {
 
 // batchLine is one line's text.
 type batchLine struct {
-	writing
+	text           *mmrun.Text // nil when it is printed
 	prompt         []int32
 	fed            int // its tokens
 	joined         time.Time
@@ -68,7 +69,7 @@ type batchTimings struct {
 }
 
 func batchAction(c *cli.Context) (err error) {
-	b := &batchRun{generation: &generation{}, of: map[*memmamba.Sequence]*batchLine{}, print: func(value any) error { return printJSON(c, value) }}
+	b := &batchRun{generation: &generation{}, of: map[*engine.Sequence]*batchLine{}, print: func(value any) error { return printJSON(c, value) }}
 	if err := b.readFlags(c); err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func batchAction(c *cli.Context) (err error) {
 	}
 	encoded := make(chan error, 1)
 	go func() { encoded <- b.encode(in.name, prompts, src) }()
-	b.engine, err = openEngine(c, src)
+	b.opened, err = openEngine(c, src)
 	if err == nil {
 		defer b.close(&err)
 	}
@@ -114,8 +115,8 @@ func (b *batchRun) readFlags(c *cli.Context) error {
 	if c.String("batch") == "" {
 		return usagef("--batch needs the name of a file")
 	}
-	if n := c.Int("batch-size"); n > memmamba.MaxBatch {
-		return usagef("--batch-size: %d is more than %d", n, memmamba.MaxBatch)
+	if n := c.Int("batch-size"); n > engine.MaxBatch {
+		return usagef("--batch-size: %d is more than %d", n, engine.MaxBatch)
 	}
 	return cmp.Or(noArguments(c), atLeast(c, "batch-size", 1), atLeast(c, "max-tokens", 1), b.generation.readFlags(c))
 }
@@ -142,9 +143,7 @@ func (b *batchRun) encode(name string, prompts []string, src source) (err error)
 		if err != nil {
 			return fmt.Errorf("%s: line %d: %w", name, i+1, err)
 		}
-		line := &batchLine{prompt: ids, fed: len(ids)}
-		line.emit, line.stream, line.stop.stops = silent, b.tok.NewStream(), b.stop.stops
-		b.lines = append(b.lines, line)
+		b.lines = append(b.lines, &batchLine{text: mmrun.NewText(b.tok, b.stop), prompt: ids, fed: len(ids)})
 	}
 	return nil
 }
@@ -176,7 +175,7 @@ func (b *batchRun) run(ctx context.Context, size int) error {
 }
 
 // join begins lines as long as there is room.
-func (b *batchRun) join(ctx context.Context, batch *memmamba.Batch, prompts *memmamba.State) error {
+func (b *batchRun) join(ctx context.Context, batch *engine.Batch, prompts *engine.State) error {
 	for b.begun < len(b.lines) && batch.Room() > 0 {
 		line, start := b.lines[b.begun], time.Now()
 		if err := prompts.Reset(); err != nil {
@@ -195,7 +194,7 @@ func (b *batchRun) join(ctx context.Context, batch *memmamba.Batch, prompts *mem
 }
 
 // next takes a token of every sequence, and prints what has ended.
-func (b *batchRun) next(ctx context.Context, batch *memmamba.Batch) error {
+func (b *batchRun) next(ctx context.Context, batch *engine.Batch) error {
 	start := time.Now()
 	fresh, err := batch.Next(ctx)
 	b.took += time.Since(start)
@@ -206,45 +205,41 @@ func (b *batchRun) next(ctx context.Context, batch *memmamba.Batch) error {
 		line := b.of[q]
 		if !q.Stopped {
 			b.generated++
-			if err := line.add(q.Token); err != nil {
-				return err
-			}
+			line.text.Add(q.Token)
 		}
-		if line.finish == "" && !q.Ended {
+		if line.text.Finish == "" && !q.Ended {
 			continue
 		}
 		batch.Leave(q)
 		delete(b.of, q)
-		if err := b.end(line, false); err != nil {
-			return err
-		}
+		b.end(line, false)
 	}
 	return b.printEnded()
 }
 
-func (b *batchRun) end(line *batchLine, interrupted bool) error {
+func (b *batchRun) end(line *batchLine, interrupted bool) {
 	line.generate = time.Since(line.joined)
 	b.ended++
-	return line.end(b.options.MaxTokens, interrupted)
+	line.text.End(b.options.MaxTokens, interrupted, false)
 }
 
 // printEnded prints the lines that have ended, as far as all before them have.
 func (b *batchRun) printEnded() error {
-	for ; b.printed < b.begun && b.lines[b.printed].finish != ""; b.printed++ {
+	for ; b.printed < b.begun && b.lines[b.printed].text.Finish != ""; b.printed++ {
 		line := b.lines[b.printed]
 		err := b.print(batchReport{
 			Index: b.printed, Seed: b.options.Sample.Seed,
-			PromptTokens: append([]int32{}, line.prompt...), Tokens: append([]int32{}, line.tokens...),
-			Text: line.text.String(), FinishReason: line.finish,
+			PromptTokens: append([]int32{}, line.prompt...), Tokens: append([]int32{}, line.text.Tokens...),
+			Text: line.text.String(), FinishReason: string(line.text.Finish),
 			Timings: batchTimings{
 				Prompt: line.read.Seconds(), Generate: line.generate.Seconds(),
-				PromptRate: perSecond(len(line.prompt), line.read), GenerateRate: perSecond(max(0, len(line.tokens)-1), line.generate),
+				PromptRate: perSecond(len(line.prompt), line.read), GenerateRate: perSecond(max(0, len(line.text.Tokens)-1), line.generate),
 			},
 		})
 		if err != nil {
 			return err
 		}
-		line.writing, line.prompt = writing{finish: line.finish}, nil // the texts of a long file are not kept
+		line.text, line.prompt = &mmrun.Text{Finish: line.text.Finish}, nil // the texts of a long file are not kept
 	}
 	return nil
 }
@@ -252,10 +247,8 @@ func (b *batchRun) printEnded() error {
 // interrupt ends the lines under way and prints them with those that have ended.
 func (b *batchRun) interrupt() error {
 	for _, line := range b.lines[:b.begun] {
-		if line.finish == "" {
-			if err := b.end(line, true); err != nil {
-				return err
-			}
+		if line.text.Finish == "" {
+			b.end(line, true)
 		}
 	}
 	return b.printEnded()

@@ -53,7 +53,7 @@ func TestBatchIsGenerate(t *testing.T) {
 				t.Errorf("line %d: %+v", i, r.Timings)
 			}
 		}
-		o := mmrun(t, strings.Join(batchPrompts, "\r\n"), append([]string{"generate", "-q", "--batch", "-"}, options...)...)
+		o := execute(t, strings.Join(batchPrompts, "\r\n"), append([]string{"generate", "-q", "--batch", "-"}, options...)...)
 		for i, r := range batchReports(t, o.stdout) {
 			if r.Text != reports[i].Text {
 				t.Errorf("line %d from standard input became %q, want %q (%s)", i, r.Text, reports[i].Text, o.stderr)
@@ -73,9 +73,9 @@ func TestBatchBadInput(t *testing.T) {
 		"a\nb\n  \n\r\n": "line 4: the prompt is empty",
 	} {
 		path := file(t, "prompts", text)
-		wantError(t, mmrun(t, "", "generate", "-q", "--batch", path), exitFailure, path+": "+says)
+		wantError(t, execute(t, "", "generate", "-q", "--batch", path), exitFailure, path+": "+says)
 	}
-	wantError(t, mmrun(t, "", "generate", "-q", "--batch", "/nothing"), exitFailure, "/nothing: no such file")
+	wantError(t, execute(t, "", "generate", "-q", "--batch", "/nothing"), exitFailure, "/nothing: no such file")
 }
 
 // TestBatchInterrupt sends a signal when the first line's text is complete and printed: the texts under

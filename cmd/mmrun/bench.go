@@ -11,7 +11,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/engine/probe"
 )
 
 func benchCommand() *cli.Command {
@@ -79,9 +80,9 @@ func benchAction(c *cli.Context) (err error) {
 	defer state.Close()
 	sig := signalsOf(c)
 	sig.graceful()
-	b := &benchmark{engine: e, state: state, runs: c.Int("repetitions"), points: points, sizes: sizes}
+	b := &benchmark{opened: e, state: state, runs: c.Int("repetitions"), points: points, sizes: sizes}
 	if c.Bool("limits") {
-		b.limits = &memmamba.Limits{}
+		b.limits = &probe.Limits{}
 	}
 	if err := b.run(sig.ctx, c.Int("n-prompt"), c.Int("n-gen"), c.Bool("ops")); err != nil {
 		return err
@@ -91,12 +92,12 @@ func benchAction(c *cli.Context) (err error) {
 
 // benchmark is one run of the command.
 type benchmark struct {
-	*engine
-	state    *memmamba.State
+	*opened
+	state    *engine.State
 	runs     int
-	points   []*contextPoint  // in order, one at least
-	sizes    []int            // of batches
-	limits   *memmamba.Limits // when they were asked for
+	points   []*contextPoint // in order, one at least
+	sizes    []int           // of batches
+	limits   *probe.Limits   // when they were asked for
 	results  []*benchResult
 	profiles []*opProfile
 }
@@ -120,7 +121,7 @@ func (b *benchmark) run(ctx context.Context, promptTokens, genTokens int, ops bo
 		return err
 	}
 	single := func() error {
-		o := memmamba.GenerateOptions{MaxTokens: genTokens, Stop: []int32{}}
+		o := engine.GenerateOptions{MaxTokens: genTokens, Stop: []int32{}}
 		for _, err := range b.Generate(ctx, b.state, gen, o) {
 			if err != nil {
 				return err
@@ -162,7 +163,7 @@ func (b *benchmark) randomTokens(n int) []int32 {
 	random := rand.New(rand.NewPCG(1, 2))
 	ids := make([]int32, n)
 	for i := range ids {
-		ids[i] = random.Int32N(int32(b.Config().VocabSize))
+		ids[i] = random.Int32N(int32(b.Sizes().Vocab))
 	}
 	return ids
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 )
 
 // batchSizes are the numbers of sequences that --batch asks to measure.
@@ -24,8 +24,8 @@ func batchSizes(c *cli.Context) ([]int, error) {
 	var sizes []int
 	for _, field := range strings.Split(c.String("batch"), ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(field))
-		if err != nil || n < 1 || n > memmamba.MaxBatch {
-			return nil, usagef("--batch: %q is not a number of sequences from 1 to %d", field, memmamba.MaxBatch)
+		if err != nil || n < 1 || n > engine.MaxBatch {
+			return nil, usagef("--batch: %q is not a number of sequences from 1 to %d", field, engine.MaxBatch)
 		}
 		sizes = append(sizes, n)
 	}
@@ -61,13 +61,13 @@ func (b *benchmark) measureBatch(ctx context.Context, sequences, n int) error {
 
 // runBatch fills a batch with sequences of one token, each another, and returns how long n more of each
 // take.
-func (b *benchmark) runBatch(ctx context.Context, batch *memmamba.Batch, n int) (time.Duration, error) {
-	first := b.randomTokens(memmamba.MaxBatch)
+func (b *benchmark) runBatch(ctx context.Context, batch *engine.Batch, n int) (time.Duration, error) {
+	first := b.randomTokens(engine.MaxBatch)
 	for batch.Room() > 0 {
 		if err := b.state.Reset(); err != nil {
 			return 0, err
 		}
-		o := memmamba.GenerateOptions{MaxTokens: n + 1, Stop: []int32{}}
+		o := engine.GenerateOptions{MaxTokens: n + 1, Stop: []int32{}}
 		if _, err := batch.Join(ctx, b.state, first[batch.Room()-1:][:1], o); err != nil {
 			return 0, err
 		}

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 )
 
 // contextPoint is a place in a long sequence from which tests start.
@@ -54,7 +54,7 @@ func (b *benchmark) walk(ctx context.Context) error {
 		from, start := at, time.Now()
 		for at < p.Context {
 			piece := tokens[at%len(tokens):]
-			piece = piece[:min(len(piece), p.Context-at, memmamba.MaxChunk)]
+			piece = piece[:min(len(piece), p.Context-at, engine.MaxChunk)]
 			if _, err := b.Forward(ctx, b.state, piece); err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/memmamba"
 )
 
@@ -69,7 +70,7 @@ func TestBenchContextStarts(t *testing.T) {
 // newBenchmark is one of an open model and a fresh state.
 func newBenchmark(t *testing.T, dir string) *benchmark {
 	t.Helper()
-	m, err := memmamba.Open(dir, memmamba.Options{})
+	m, err := memmamba.Open(dir, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,5 +80,5 @@ func newBenchmark(t *testing.T, dir string) *benchmark {
 		t.Fatal(err)
 	}
 	t.Cleanup(state.Close)
-	return &benchmark{engine: &engine{Model: m, console: &console{quiet: true}}, state: state}
+	return &benchmark{engine: &opened{Model: m, console: &console{quiet: true}}, state: state}
 }

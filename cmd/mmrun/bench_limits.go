@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine/probe"
 )
 
 // limitReport is what the device can do at the best, and how close whole tests come.
@@ -24,13 +24,13 @@ func (b *benchmark) measureLimits() error {
 	if b.limits == nil {
 		return nil
 	}
-	limits, err := b.Limits()
+	limits, err := probe.MeasureLimits(b.Model)
 	b.limits.Read, b.limits.FMA = max(b.limits.Read, limits.Read), max(b.limits.FMA, limits.FMA)
 	return err
 }
 
 // compare fills in how close every op came to the device's limits.
-func (p *opProfile) compare(limits memmamba.Limits) {
+func (p *opProfile) compare(limits probe.Limits) {
 	p.Least = 0
 	for i := range p.Ops {
 		r := &p.Ops[i]

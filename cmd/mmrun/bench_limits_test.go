@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine/probe"
 )
 
 // TestBenchLimits: every op and every test is held against what the device can do.
@@ -40,8 +40,8 @@ func TestBenchLimits(t *testing.T) {
 }
 
 func TestCompareWithLimits(t *testing.T) {
-	p := summarize("prompt", 7, []memmamba.OpTime{opTime("move", time.Second, 5e9, 1e9), opTime("compute", time.Second, 1e9, 30e9)})
-	p.compare(memmamba.Limits{Read: 10e9, FMA: 40e9})
+	p := summarize("prompt", 7, []probe.OpTime{opTime("move", time.Second, 5e9, 1e9), opTime("compute", time.Second, 1e9, 30e9)})
+	p.compare(probe.Limits{Read: 10e9, FMA: 40e9})
 	for i, want := range []opReport{{Op: "move", Bound: "memory", OfLimit: 0.5}, {Op: "compute", Bound: "compute", OfLimit: 0.75}} {
 		if got := p.Ops[i]; got.Op != want.Op || got.Bound != want.Bound || math.Abs(got.OfLimit-want.OfLimit) > 1e-9 {
 			t.Errorf("got %+v, want %+v", got, want)
@@ -52,8 +52,8 @@ func TestCompareWithLimits(t *testing.T) {
 	}
 }
 
-func opTime(op string, d time.Duration, bytes, flops int64) memmamba.OpTime {
-	t := memmamba.OpTime{Op: op, Calls: 1, Time: d}
+func opTime(op string, d time.Duration, bytes, flops int64) probe.OpTime {
+	t := probe.OpTime{Op: op, Calls: 1, Time: d}
 	t.Bytes, t.Flops = bytes, flops
 	return t
 }

@@ -13,7 +13,7 @@ import (
 
 func verify(t *testing.T, model, golden string, args ...string) (verifyReport, outcome) {
 	t.Helper()
-	o := mmrun(t, "", append([]string{"verify", "-q", "--json", "--model", model, "--golden", golden}, args...)...)
+	o := execute(t, "", append([]string{"verify", "-q", "--json", "--model", model, "--golden", golden}, args...)...)
 	var r verifyReport
 	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
 		t.Fatalf("%v: %q, %s", err, o.stdout, o.stderr)
@@ -115,7 +115,7 @@ func TestGoldenOfOtherLayers(t *testing.T) {
 		}
 		write(t, path, data)
 		editHeader(t, path, func(h map[string]*tensorEntry) { h[to] = h[from]; delete(h, from) })
-		o := mmrun(t, "", "verify", "-q", "--model", goldenDir("memmamba-token"), "--golden", path)
+		o := execute(t, "", "verify", "-q", "--model", goldenDir("memmamba-token"), "--golden", path)
 		wantError(t, o, exitFailure, path+": "+to+": the model has 4 layers with a memory")
 	}
 }
@@ -165,7 +165,7 @@ func TestConvertUsage(t *testing.T) {
 	for flag, says := range map[string]string{
 		"--period=9": "cross_layer_period 9", "--window=0": "memory_window 0", "--pooling=sum": `cross_layer_pooling "sum"`,
 	} {
-		wantError(t, mmrun(t, "", "convert", "--from", goldenDir("mamba-tiny"), "--to", to, flag), exitUsage, says)
+		wantError(t, execute(t, "", "convert", "--from", goldenDir("mamba-tiny"), "--to", to, flag), exitUsage, says)
 	}
 }
 

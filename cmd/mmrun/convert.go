@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/memmamba"
 )
 
@@ -60,12 +61,6 @@ var memoryKeys = map[string]string{
 	"replacement": "memory_replacement", "pooling": "cross_layer_pooling", "fusion": "memory_fusion",
 }
 
-// unconvertible says why a checkpoint of another kind than mamba cannot be given a memory.
-var unconvertible = map[string]string{
-	"memmamba":     "it has a memory",
-	"falcon_mamba": "it normalizes dt, B and C, which MemMamba does not",
-}
-
 func convertAction(c *cli.Context) error {
 	if err := cmp.Or(noArguments(c), required(c, "from", "to")); err != nil {
 		return err
@@ -78,7 +73,7 @@ func convertAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	config, cfg, err := convertedConfig(c, src)
+	made, err := convertedConfig(c, src)
 	if err != nil {
 		return err
 	}
@@ -90,11 +85,11 @@ func convertAction(c *cli.Context) error {
 	if model.Quantized() != nil {
 		return fmt.Errorf("%s: a quantized model cannot be converted; convert the one it came from", src.path(configName))
 	}
-	tensors, err := convertedTensors(model, cfg, c.Uint64("seed"))
+	tensors, err := convertedTensors(model, made.from, made.to, c.Uint64("seed"))
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
 	}
-	return writeModel(c, to, config, src, tensors)
+	return writeModel(c, to, made.config, src, tensors)
 }
 
 // untilDone makes writing stop between tensors when ctx is cancelled.
@@ -111,40 +106,51 @@ func untilDone(ctx context.Context, tensors []safetensors.Out) []safetensors.Out
 	return out
 }
 
-// convertedConfig is the config.json of the new checkpoint, as a file and as the engine reads it.
-func convertedConfig(c *cli.Context, src source) ([]byte, memmamba.Config, error) {
+// converted is what the new checkpoint is: its config.json as a file, and as the engine reads it, beside the old one.
+type converted struct {
+	config []byte
+	from   engine.Config
+	to     *memmamba.Config
+}
+
+// convertedConfig gives a config.json a memory.
+func convertedConfig(c *cli.Context, src source) (*converted, error) {
 	name, data, err := src.read(configName)
 	if err != nil {
-		return nil, memmamba.Config{}, err
+		return nil, err
 	}
-	cfg, err := memmamba.ParseConfig(name, data)
+	from, err := engine.ParseConfig(name, data)
 	if err != nil {
-		return nil, cfg, err
+		return nil, err
 	}
-	if cfg.ModelType != "mamba" {
-		return nil, cfg, fmt.Errorf("%s: model_type %q cannot be converted: %s (mamba can)", name, cfg.ModelType, unconvertible[cfg.ModelType])
+	kind := from.Sizes().ModelType
+	if old, ok := from.(*memmamba.Config); !ok || old.Memory != nil {
+		return nil, fmt.Errorf("%s: model_type %q cannot be converted (%s can)", name, kind, strings.Join(memmamba.Mixers(), ", "))
 	}
 	keys := map[string]any{}
 	if err := json.Unmarshal(data, &keys); err != nil {
-		return nil, cfg, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	keys["model_type"] = "memmamba"
 	keys["architectures"] = []string{"MemMambaForCausalLM"}
+	if kind != "mamba" {
+		keys["mixer_type"] = kind
+	}
 	for flag, key := range memoryKeys {
 		keys[key] = c.Value(flag)
 	}
 	if !c.IsSet("period") { // so that a model of fewer layers has cross-layer attention, too
-		keys[memoryKeys["period"]] = min(c.Int("period"), cfg.NumHiddenLayers)
+		keys[memoryKeys["period"]] = min(c.Int("period"), from.Sizes().Layers)
 	}
 	data, err = json.MarshalIndent(keys, "", "  ")
 	if err != nil {
-		return nil, cfg, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	cfg, err = memmamba.ParseConfig(name, data)
+	to, err := engine.ParseConfig(name, data)
 	if err != nil { // it was sound before the flags
-		return nil, cfg, usagef("%s", strings.TrimPrefix(err.Error(), name+": "))
+		return nil, usagef("%s", strings.TrimPrefix(err.Error(), name+": "))
 	}
-	return append(data, '\n'), cfg, nil
+	return &converted{append(data, '\n'), from, to.(*memmamba.Config)}, nil
 }
 
 // isWeights tells the files that hold a checkpoint's numbers in one format or another.

@@ -9,16 +9,18 @@ import (
 
 	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/memmamba"
 )
 
-// convertedTensors are the checkpoint's own tensors and those of the memory, in the number type of
-// its embeddings.
-func convertedTensors(model *checkpoint.Tensors, cfg memmamba.Config, seed uint64) ([]safetensors.Out, error) {
-	if err := checkModel(model, cfg); err != nil {
+// convertedTensors are the tensors of a checkpoint and those of the memory that its new config has, in the number
+// type of its embeddings.
+func convertedTensors(model *checkpoint.Tensors, from engine.Config, cfg *memmamba.Config, seed uint64) ([]safetensors.Out, error) {
+	asked, err := checkModel(model, from)
+	if err != nil {
 		return nil, err
 	}
-	embeddings, _ := model.Tensor(embeddingsName)
+	embeddings, _ := model.Tensor(asked[0].Name)
 	var out []safetensors.Out
 	for _, name := range model.Names() {
 		t, _ := model.Tensor(name)
@@ -44,31 +46,23 @@ func convertedTensors(model *checkpoint.Tensors, cfg memmamba.Config, seed uint6
 	return append(out, b.tensors...), nil
 }
 
-const embeddingsName = "backbone.embeddings.weight"
-
-// checkModel refuses a checkpoint without the tensors that every Mamba of its config has: what is made of
-// it could not be opened.
-func checkModel(model *checkpoint.Tensors, cfg memmamba.Config) error {
-	embeddings, ok := model.Tensor(embeddingsName)
-	if !ok {
-		return fmt.Errorf("there is no tensor %q", embeddingsName)
+// checkModel refuses a checkpoint without the tensors that its config asks for: what is made of it could not be
+// opened. It returns what is asked for.
+func checkModel(model *checkpoint.Tensors, cfg engine.Config) ([]engine.Tensor, error) {
+	asked, err := engine.Tensors(cfg)
+	if err != nil {
+		return nil, err
 	}
-	if want := []int{cfg.VocabSize, cfg.HiddenSize}; !slices.Equal(embeddings.Shape, want) {
-		return fmt.Errorf("tensor %q: shape %v, the config asks for %v", embeddingsName, embeddings.Shape, want)
-	}
-	names := []string{"backbone.norm_f.weight"}
-	for n := range cfg.NumHiddenLayers {
-		for _, part := range []string{"norm.weight", "mixer.in_proj.weight", "mixer.conv1d.weight", "mixer.x_proj.weight",
-			"mixer.dt_proj.weight", "mixer.dt_proj.bias", "mixer.A_log", "mixer.D", "mixer.out_proj.weight"} {
-			names = append(names, fmt.Sprintf("backbone.layers.%d.%s", n, part))
+	for _, a := range asked {
+		t, ok := model.Tensor(a.Name)
+		if !ok {
+			return nil, fmt.Errorf("there is no tensor %q", a.Name)
+		}
+		if !slices.Equal(t.Shape, a.Shape) {
+			return nil, fmt.Errorf("tensor %q: shape %v, the config asks for %v", a.Name, t.Shape, a.Shape)
 		}
 	}
-	for _, name := range names {
-		if _, ok := model.Tensor(name); !ok {
-			return fmt.Errorf("there is no tensor %q", name)
-		}
-	}
-	return nil
+	return asked, nil
 }
 
 // memoryBuilder collects a memory's first weights.
@@ -79,8 +73,9 @@ type memoryBuilder struct {
 }
 
 // layer adds the tensors of one layer's memory.
-func (b *memoryBuilder) layer(cfg memmamba.Config, n int) {
-	d, inner, s := cfg.HiddenSize, cfg.IntermediateSize, cfg.Memory.SummaryDim
+func (b *memoryBuilder) layer(cfg *memmamba.Config, n int) {
+	d, s := cfg.HiddenSize, cfg.Memory.SummaryDim
+	inner, _ := cfg.Mixer.Inner()
 	at := fmt.Sprintf("backbone.layers.%d.memory.", n)
 	b.random(at+"note_score.weight", d, d)
 	b.zero(at+"note_score.bias", 1)

@@ -77,7 +77,7 @@ func docsAction(c *cli.Context) error {
 		}
 	}
 	r := &docsReport{Seed: c.Uint64("seed"), Trials: c.Int("trials")}
-	err = eachModel(c, func(e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {
+	err = eachModel(c, func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {
 		return r.measure(signalsOf(c).ctx, e, tok, retrieval.NewDocuments(encode), counts)
 	})
 	if err != nil {
@@ -87,7 +87,7 @@ func docsAction(c *cli.Context) error {
 }
 
 // measure adds a model to the report.
-func (r *docsReport) measure(ctx context.Context, e *engine, tok *tokenizer.Tokenizer, task *retrieval.Documents, counts []int) error {
+func (r *docsReport) measure(ctx context.Context, e *opened, tok *tokenizer.Tokenizer, task *retrieval.Documents, counts []int) error {
 	var total int64
 	for _, k := range counts {
 		p, err := task.Prompt(r.Seed, k, 0)
@@ -129,7 +129,9 @@ func (r *docsReport) count(ctx context.Context, a *asking, task *retrieval.Docum
 		}
 		one.Tokens += float64(len(p.Tokens)) / float64(r.Trials)
 		one.Replies = append(one.Replies, replies[0])
-		right += int(oneIf(replies[0].Right))
+		if replies[0].Right {
+			right++
+		}
 		if slices.ContainsFunc(p.Others, func(other string) bool { return retrieval.Right(replies[0].Wrote, other) }) {
 			one.Confused++
 		}

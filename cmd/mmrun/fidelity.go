@@ -9,6 +9,7 @@ import (
 
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/fidelity"
+	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -60,7 +61,7 @@ func fidelityAction(c *cli.Context) error {
 	r.chosen = fidelity.Spread(c.Uint64("seed"), c.Int("samples"), r.Tokens-last)
 	r.alike = fidelity.Spread(c.Uint64("seed"), mostAlike, r.Tokens)
 	r.Samples = len(r.chosen)
-	err = eachModel(c, func(e *engine, _ *tokenizer.Tokenizer, encode corpus.Encoder) error {
+	err = eachModel(c, func(e *opened, _ *tokenizer.Tokenizer, encode corpus.Encoder) error {
 		return r.measure(c, e, encode)
 	})
 	if err != nil {
@@ -84,14 +85,14 @@ func distances(c *cli.Context) ([]int, error) {
 }
 
 // firstTokens reads the beginning of a text, bos_token_id before it if there is one.
-func (r *fidelityReport) firstTokens(c *cli.Context, e *engine, encode corpus.Encoder) ([]int32, error) {
+func (r *fidelityReport) firstTokens(c *cli.Context, e *opened, encode corpus.Encoder) ([]int32, error) {
 	name, from, _, err := openText(c, c.String("file"))
 	if err != nil {
 		return nil, err
 	}
 	defer from.Close()
 	var ids []int32
-	if bos := e.Config().BOS; len(bos) > 0 {
+	if bos := e.Sizes().BOS; len(bos) > 0 {
 		ids = append(ids, bos[0])
 	}
 	text := corpus.New(name, from, encode)
@@ -106,39 +107,21 @@ func (r *fidelityReport) firstTokens(c *cli.Context, e *engine, encode corpus.En
 }
 
 // sourceWeights reads what the measure needs of every layer's weights.
-func sourceWeights(e *engine) ([]fidelity.Weights, error) {
+func sourceWeights(e *opened) ([]memmamba.Fading, error) {
 	tensors, closing, err := e.source.weights()
 	if err != nil {
 		return nil, err
 	}
 	defer closing()
-	cfg := e.Config()
-	read := func(name string) ([]float32, error) {
+	layers, err := memmamba.FadingLayers(e.Config(), func(name string) ([]float32, error) {
 		t, ok := tensors.Tensor(name)
 		if !ok {
-			return nil, fmt.Errorf("%s: tensor %s is missing", e.source.name, name)
+			return nil, fmt.Errorf("tensor %s is missing", name)
 		}
-		numbers, err := t.Float32s()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", e.source.name, err)
-		}
-		return numbers, nil
+		return t.Float32s()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.source.name, err)
 	}
-	weights := make([]fidelity.Weights, cfg.NumHiddenLayers)
-	for l := range weights {
-		w := fidelity.Weights{D: cfg.HiddenSize, E: cfg.IntermediateSize, N: cfg.StateSize}
-		if w.A, err = read(fmt.Sprintf("backbone.layers.%d.mixer.A_log", l)); err != nil {
-			return nil, err
-		}
-		for i, v := range w.A {
-			w.A[i] = -exp32(v)
-		}
-		if cfg.Memory != nil {
-			if w.Notes, err = read(fmt.Sprintf("backbone.layers.%d.memory.note_proj.weight", l)); err != nil {
-				return nil, err
-			}
-		}
-		weights[l] = w
-	}
-	return weights, nil
+	return layers, nil
 }

@@ -1,15 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/engine/probe"
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/fidelity"
 	"github.com/mmrun/mmrun/internal/experiment/stats"
@@ -21,20 +21,18 @@ const mostAlike = 512
 
 // fidelityRun follows a text through one model.
 type fidelityRun struct {
-	*engine
-	state  *memmamba.State
+	*opened
+	state  *engine.State
+	tapper *probe.Tapper
 	layers []*fidelity.Layer
+	sizes  []memmamba.Fading
 	inputs [][]float32    // of every layer, for the tokens over which layers are compared
 	alike  map[int]bool   // their positions
 	pools  []map[int]bool // of every layer, the tokens noted in it, if it is read in this window
-	failed error
 }
 
 // measure adds a model to the report.
-func (r *fidelityReport) measure(c *cli.Context, e *engine, encode corpus.Encoder) error {
-	if e.Config().Transformer != nil {
-		return fmt.Errorf("%s: a model of model_type %q has no state that fades", e.source.name, e.Config().ModelType)
-	}
+func (r *fidelityReport) measure(c *cli.Context, e *opened, encode corpus.Encoder) error {
 	ids, err := r.firstTokens(c, e, encode)
 	if err != nil {
 		return err
@@ -43,7 +41,7 @@ func (r *fidelityReport) measure(c *cli.Context, e *engine, encode corpus.Encode
 	if err != nil {
 		return err
 	}
-	defer run.state.Close()
+	defer run.close()
 	if err := run.read(signalsOf(c).ctx, ids); err != nil {
 		return err
 	}
@@ -57,40 +55,55 @@ func (r *fidelityReport) measure(c *cli.Context, e *engine, encode corpus.Encode
 	return nil
 }
 
-func (r *fidelityReport) newRun(e *engine) (*fidelityRun, error) {
+func (r *fidelityReport) newRun(e *opened) (*fidelityRun, error) {
 	weights, err := sourceWeights(e)
 	if err != nil {
 		return nil, err
 	}
-	run := &fidelityRun{engine: e, inputs: make([][]float32, len(weights)), alike: map[int]bool{}, pools: make([]map[int]bool, len(weights))}
+	run := &fidelityRun{opened: e, inputs: make([][]float32, len(weights)), alike: map[int]bool{}, pools: make([]map[int]bool, len(weights))}
 	for _, at := range r.alike {
 		run.alike[at] = true
 	}
 	for _, w := range weights {
-		layer, err := fidelity.NewLayer(w, r.Distances, r.chosen)
+		layer, err := fidelity.NewLayer(fidelity.Weights{D: w.D, E: w.E, N: w.N, A: w.A, Notes: w.Notes}, r.Distances, r.chosen)
 		if err != nil {
 			return nil, err
 		}
-		run.layers = append(run.layers, layer)
+		run.layers, run.sizes = append(run.layers, layer), append(run.sizes, w)
 	}
-	if run.state, err = e.NewState(); err == nil && e.Config().Memory != nil {
+	if run.state, err = e.NewState(); err != nil {
+		return nil, err
+	}
+	if run.tapper, err = probe.NewTapper(e.Model); err != nil {
+		run.close()
+		return nil, fmt.Errorf("%s: %w", e.source.name, err)
+	}
+	if memmamba.MemoryWindow(e.Config()) > 0 {
 		run.state.OnWindow(run.window)
 	}
-	return run, err
+	return run, nil
+}
+
+func (f *fidelityRun) close() {
+	if f.tapper != nil {
+		f.tapper.Close()
+	}
+	f.state.Close()
 }
 
 // read feeds the text window by window, so that the pools can be looked at when each begins.
 func (f *fidelityRun) read(ctx context.Context, ids []int32) error {
 	step := f.Chunk()
-	if m := f.Config().Memory; m != nil {
-		step = m.Window
+	if W := memmamba.MemoryWindow(f.Config()); W > 0 {
+		step = W
 	}
 	progress := f.console.progress("text", tokenWords)
 	defer f.console.clear()
 	for from := 0; from < len(ids); from += step {
 		some := ids[from:min(from+step, len(ids))]
-		err := f.ForwardTapped(ctx, f.state, some, func(first int, layers []memmamba.LayerTap) error {
-			return cmp.Or(f.failed, f.take(from+first, layers))
+		err := f.tapper.Forward(ctx, f.state, some, func(first int, layers []probe.Layer) error {
+			f.take(from+first, layers)
+			return nil
 		})
 		if err != nil {
 			return err
@@ -101,49 +114,24 @@ func (f *fidelityRun) read(ctx context.Context, ids []int32) error {
 }
 
 // window notes which tokens can be read of each layer during the window that begins.
-func (f *fidelityRun) window(_ int64, reads []bool) {
-	memory, err := f.state.Memory()
-	if f.failed = cmp.Or(f.failed, err); f.failed != nil {
-		return
-	}
-	for l := range f.pools {
-		f.pools[l] = nil
-		if !reads[l] && !crossed(f.Config(), l) {
-			continue
-		}
-		f.pools[l] = map[int]bool{}
-		for _, note := range memory[l].Notes {
-			f.pools[l][int(note.Position)] = true
-		}
-	}
-}
-
-// crossed says whether a later layer's cross-layer attention reads layer l's pool.
-func crossed(cfg memmamba.Config, l int) bool {
-	p := cfg.Memory.Period
-	for reader := l + 1; reader <= l+p && reader < cfg.NumHiddenLayers; reader++ {
-		if (reader+1)%p == 0 {
-			return true
-		}
-	}
-	return false
+func (f *fidelityRun) window(window int64) (err error) {
+	f.pools, err = memmamba.Readable(f.state, window)
+	return err
 }
 
 // take hands tokens from a position on to every layer's measure.
-func (f *fidelityRun) take(from int, layers []memmamba.LayerTap) error {
-	cfg := f.Config()
-	d, E, N := cfg.HiddenSize, cfg.IntermediateSize, cfg.StateSize
+func (f *fidelityRun) take(from int, layers []probe.Layer) {
 	for l, tap := range layers {
-		for i := range len(tap.X) / d {
-			x := tap.X[i*d : (i+1)*d]
-			f.layers[l].Add(from+i, x, tap.U[i*E:(i+1)*E], tap.Delta[i*E:(i+1)*E], tap.B[i*N:(i+1)*N],
+		d, E, N := f.sizes[l].D, f.sizes[l].E, f.sizes[l].N
+		for i := range len(tap["x"]) / d {
+			x := tap["x"][i*d : (i+1)*d]
+			f.layers[l].Add(from+i, x, tap["u"][i*E:(i+1)*E], tap["delta"][i*E:(i+1)*E], tap["B"][i*N:(i+1)*N],
 				func(position int) bool { return f.pools[l][position] })
 			if f.alike[from+i] {
 				f.inputs[l] = append(f.inputs[l], x...)
 			}
 		}
 	}
-	return nil
 }
 
 // shortText is the error of a text that ends before it has as many tokens as are asked for.
@@ -153,5 +141,3 @@ func shortText(name string, have, want int, err error) error {
 	}
 	return err
 }
-
-func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }

@@ -122,6 +122,6 @@ func TestFidelityRefuses(t *testing.T) {
 		{[]string{"--file", "-", "--against", "twin"}, exitUsage, "--file: standard input can be read once only"},
 		{[]string{"--file", text + "x"}, exitFailure, "no such file"},
 	} {
-		wantError(t, mmrun(t, "", append([]string{"fidelity", "--quiet"}, test.args...)...), test.status, test.says)
+		wantError(t, execute(t, "", append([]string{"fidelity", "--quiet"}, test.args...)...), test.status, test.says)
 	}
 }

@@ -11,7 +11,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun"
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/sample"
 	"github.com/mmrun/mmrun/tokenizer"
 )
@@ -75,13 +76,16 @@ func stateFlags() []cli.Flag {
 
 // generation is one run of the command.
 type generation struct {
-	*engine
+	*opened
 	tok     *tokenizer.Tokenizer
-	options memmamba.GenerateOptions
-	writing
+	options engine.GenerateOptions
+	text    *mmrun.Text
+	stop    []string
+	saves   bool                    // the state, to go on from
+	emit    func(text string) error // streams text out
 
 	prompt []int32
-	spent  memmamba.Timings
+	spent  engine.Timings
 }
 
 func generateAction(c *cli.Context) (err error) {
@@ -94,7 +98,7 @@ func generateAction(c *cli.Context) (err error) {
 	g := &generation{}
 	g.emit = func(text string) error { return printText(c, text) }
 	if c.Bool("json") {
-		g.emit = silent
+		g.emit = func(string) error { return nil } // it is printed at the end
 	}
 	if err := g.readFlags(c); err != nil {
 		return err
@@ -106,14 +110,14 @@ func generateAction(c *cli.Context) (err error) {
 	// A large vocabulary takes as long to read as a device to open.
 	encoded := make(chan error, 1)
 	go func() { encoded <- g.encode(in, src) }()
-	g.engine, err = openEngine(c, src)
+	g.opened, err = openEngine(c, src)
 	if err == nil {
 		defer g.close(&err)
 	}
 	if err = cmp.Or(<-encoded, err); err != nil {
 		return err
 	}
-	if err := src.checkFit(g.prompt, g.Config().VocabSize); err != nil {
+	if err := src.checkFit(g.prompt, g.Sizes().Vocab); err != nil {
 		return err
 	}
 	g.options.Sample.Vocab = g.tok.VocabSize() // rows beyond it are padding
@@ -127,7 +131,7 @@ func generateAction(c *cli.Context) (err error) {
 	sig.graceful()
 	err = g.run(sig.ctx, state)
 	g.console.clear()
-	if err != nil && g.finish != finishInterrupted {
+	if err != nil && g.text.Finish != mmrun.FinishInterrupted {
 		return err
 	}
 	// An interruption loses nothing: the text so far is reported and the state saved all the same.
@@ -144,11 +148,11 @@ func (g *generation) readFlags(c *cli.Context) error {
 			return usagef("--%s needs the name of a file", name)
 		}
 	}
-	g.stop.stops = c.StringSlice("stop")
-	if slices.Contains(g.stop.stops, "") {
+	g.stop = c.StringSlice("stop")
+	if slices.Contains(g.stop, "") {
 		return usagef("--stop: the text is empty")
 	}
-	g.options = memmamba.GenerateOptions{MaxTokens: c.Int("max-tokens"), Sample: sample.Options{
+	g.options = engine.GenerateOptions{MaxTokens: c.Int("max-tokens"), Sample: sample.Options{
 		Temperature: c.Float64("temp"), TopK: c.Int("top-k"), TopP: c.Float64("top-p"), MinP: c.Float64("min-p"),
 		RepeatPenalty: c.Float64("repeat-penalty"), Seed: c.Uint64("seed"),
 	}}
@@ -192,17 +196,21 @@ func (g *generation) encode(in input, src source) (err error) {
 }
 
 // run reads the prompt and writes the text.
-func (g *generation) run(ctx context.Context, state *memmamba.State) error {
+func (g *generation) run(ctx context.Context, state *engine.State) error {
 	progress := g.console.progress("prompt", tokenWords)
 	g.options.Progress = func(done, total int) { progress(int64(done), int64(total)) }
-	g.stream = g.startStream(state.Recent(unfinishedTokens))
+	var recent []int32
+	if len(g.prompt) == 0 {
+		recent = state.Recent(16) // a character that these left unfinished goes on
+	}
+	g.text = mmrun.NewText(g.tok, g.stop, recent...)
 	var failed error
 	for id, err := range g.Generate(ctx, state, g.prompt, g.options) {
 		if failed = err; err != nil {
 			break
 		}
 		g.console.clear()
-		if failed = g.add(id); failed != nil || g.finish != "" {
+		if failed = g.show(g.text.Add(id)); failed != nil || g.text.Finish != "" {
 			break
 		}
 	}
@@ -210,28 +218,21 @@ func (g *generation) run(ctx context.Context, state *memmamba.State) error {
 	return g.wrapUp(failed)
 }
 
-// unfinishedTokens are more than a character that is not complete yet is made of.
-const unfinishedTokens = 16
-
-// startStream returns a stream of text that follows recent tokens: where no prompt comes between, a
-// character that these left unfinished goes on.
-func (g *generation) startStream(recent []int32) *tokenizer.Stream {
-	stream := g.tok.NewStream()
-	if len(g.prompt) == 0 {
-		for _, id := range recent {
-			stream.Push(id) // its text was written before
-		}
+// show streams a piece of text out.
+func (g *generation) show(piece string) error {
+	if piece == "" {
+		return nil
 	}
-	return stream
+	return g.emit(piece)
 }
 
 // wrapUp writes the text that was held back, and ends the last line of what was streamed.
 func (g *generation) wrapUp(failed error) error {
-	interrupted := errors.Is(failed, context.Canceled) && len(g.tokens) > 0
+	interrupted := errors.Is(failed, context.Canceled) && len(g.text.Tokens) > 0
 	if failed != nil && !interrupted {
 		return failed
 	}
-	if err := g.end(g.options.MaxTokens, interrupted); err != nil {
+	if err := g.show(g.text.End(g.options.MaxTokens, interrupted, g.saves)); err != nil {
 		return err
 	}
 	if g.options.MaxTokens > 0 && !strings.HasSuffix(g.text.String(), "\n") {
@@ -271,7 +272,7 @@ type memoryReport struct {
 	Allocated   int64 `json:"allocated"` // all of it, with what the device rounds up
 }
 
-func (e *engine) memoryReport() memoryReport {
+func (e *opened) memoryReport() memoryReport {
 	use := e.Memory()
 	return memoryReport{use.Weights, use.State, use.StateToken, use.Activations, use.Allocated}
 }
@@ -284,13 +285,13 @@ func (g *generation) report(c *cli.Context) error {
 		GenerateRate: perSecond(g.spent.GeneratedTokens, g.spent.Generate),
 	}
 	g.console.note(fmt.Sprintf("load %.2f s · prompt %d tokens, %.1f tok/s · generated %d tokens, %.1f tok/s · memory %s",
-		t.Load, len(g.prompt), t.PromptRate, len(g.tokens), t.GenerateRate, formatBytes(g.Memory().Allocated)))
+		t.Load, len(g.prompt), t.PromptRate, len(g.text.Tokens), t.GenerateRate, formatBytes(g.Memory().Allocated)))
 	if !c.Bool("json") {
 		return nil
 	}
 	return printJSON(c, generateReport{
 		Model: g.source.name, Device: g.Device().Name, Seed: g.options.Sample.Seed,
-		PromptTokens: append([]int32{}, g.prompt...), Tokens: append([]int32{}, g.tokens...),
-		Text: g.text.String(), FinishReason: g.finish, Timings: t, Memory: g.memoryReport(),
+		PromptTokens: append([]int32{}, g.prompt...), Tokens: append([]int32{}, g.text.Tokens...),
+		Text: g.text.String(), FinishReason: string(g.text.Finish), Timings: t, Memory: g.memoryReport(),
 	})
 }

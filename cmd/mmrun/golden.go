@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
+	"github.com/mmrun/mmrun/engine"
 )
 
 // golden is what verify compares with. Tensors stay in the mapped file until they are needed.
@@ -45,24 +45,16 @@ func openGolden(path string, vocab int) (_ *golden, err error) {
 	return g, err
 }
 
-// checkMemory refuses what describes a memory that a model of so many layers with a memory has not; it
-// would go uncompared.
-func (g *golden) checkMemory(layers int) error {
+// checkNames refuses what the model has nothing to compare with: it would go uncompared.
+func (g *golden) checkNames(cfg engine.Config) error {
+	known := []string{"tokens", "logits", "greedy"}
+	if c, ok := cfg.(engine.Recorded); ok {
+		known = append(known, c.Records()...)
+	}
 	for _, name := range g.Names() {
-		kind, layer, _ := strings.Cut(name, ".")
-		switch {
-		case name == "pool_count" || name == "reads":
-			if layers > 0 {
-				continue
-			}
-		case kind == "pool" || kind == "importance":
-			if n, err := strconv.Atoi(layer); err == nil && n >= 0 && n < layers && strconv.Itoa(n) == layer {
-				continue
-			}
-		default:
-			continue
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%s: %s: the model has nothing to compare it with", g.name, name)
 		}
-		return fmt.Errorf("%s: %s: the model has %s with a memory", g.name, name, counted(layers, "layer"))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/checkpoint"
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
@@ -35,43 +36,58 @@ mmrun inspect --model memmamba --json | jq .memory`,
 
 // inspection is what --json prints; sizes are in bytes.
 type inspection struct {
-	Model         string                      `json:"model"`
-	Architecture  architecture                `json:"architecture"`
-	Quantization  string                      `json:"quantization,omitempty"` // of the matrices, in the file
-	Memory        *memmamba.MemoryConfig      `json:"memory,omitempty"`
-	Transformer   *memmamba.TransformerConfig `json:"transformer,omitempty"`
-	Parameters    int64                       `json:"parameters"`
-	WeightBytes   int64                       `json:"weight_bytes"`
-	StateBytes    stateSizes                  `json:"state_bytes"`
-	Device        *string                     `json:"device"` // null when nothing could be measured
-	DeviceMemory  *memoryReport               `json:"device_memory"`
-	NotMeasured   string                      `json:"not_measured,omitempty"`
-	Tensors       []tensorReport              `json:"tensors"`
+	Model         string         `json:"model"`
+	Architecture  ordered        `json:"architecture"`
+	Quantization  string         `json:"quantization,omitempty"` // of the matrices, in the file
+	Sections      ordered        `json:"-"`                      // under keys of their own
+	Parameters    int64          `json:"parameters"`
+	WeightBytes   int64          `json:"weight_bytes"`
+	StateBytes    ordered        `json:"state_bytes"`
+	Device        *string        `json:"device"` // null when nothing could be measured
+	DeviceMemory  *memoryReport  `json:"device_memory"`
+	NotMeasured   string         `json:"not_measured,omitempty"`
+	Tensors       []tensorReport `json:"tensors"`
+	sizes         engine.Sizes
+	described     engine.Description
 	tensorsOfType map[string]int
-	quantization  *quant.Format
 }
 
-type architecture struct {
-	ModelType  string  `json:"model_type"`
-	Layers     int     `json:"num_hidden_layers"`
-	Hidden     int     `json:"hidden_size"`
-	Inner      int     `json:"intermediate_size"`
-	State      int     `json:"state_size,omitempty"` // of a state space alone, as the next two
-	Kernel     int     `json:"conv_kernel,omitempty"`
-	Rank       int     `json:"time_step_rank,omitempty"`
-	Vocabulary int     `json:"vocab_size"`
-	Tied       bool    `json:"tie_word_embeddings"`
-	EOS        []int32 `json:"eos_token_id"`
+// ordered is a JSON object whose keys keep their order.
+type ordered []field
+
+type field struct {
+	key   string
+	value any
 }
 
-// stateSizes are the parts of a sequence's state.
-type stateSizes struct {
-	Conv    int64 `json:"conv"`
-	H       int64 `json:"h"`
-	Pools   int64 `json:"pools"`
-	Pending int64 `json:"pending_notes"`
-	Token   int64 `json:"per_token,omitempty"` // keys and values of a Transformer
-	Total   int64 `json:"total"`               // of a Transformer with as many tokens as it takes
+// MarshalJSON writes the fields one after the other.
+func (o ordered) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, f := range o {
+		value, err := json.Marshal(f.value)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(strconv.AppendQuote(out, f.key), ':'), value...)
+	}
+	return append(out, '}'), nil
+}
+
+// MarshalJSON writes the sections among the other fields.
+func (in *inspection) MarshalJSON() ([]byte, error) {
+	type plain inspection
+	data, err := json.Marshal((*plain)(in))
+	if err != nil || len(in.Sections) == 0 {
+		return data, err
+	}
+	sections, err := json.Marshal(in.Sections)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(data[:len(data)-1], []byte{','}, sections[1:]), nil
 }
 
 type tensorReport struct {
@@ -97,7 +113,10 @@ func inspectAction(c *cli.Context) error {
 		return err
 	}
 	defer closing()
-	in := inspect(src.name, cfg, tensors)
+	in, err := inspect(src.name, cfg, tensors)
+	if err != nil {
+		return fmt.Errorf("%s: %w", src.name, err)
+	}
 	if err := in.measure(c, src); err != nil {
 		return err
 	}
@@ -108,27 +127,52 @@ func inspectAction(c *cli.Context) error {
 }
 
 // inspect looks at the files alone.
-func inspect(name string, cfg memmamba.Config, tensors *checkpoint.Tensors) *inspection {
-	in := &inspection{
-		Model: name,
-		Architecture: architecture{cfg.ModelType, cfg.NumHiddenLayers, cfg.HiddenSize, cfg.IntermediateSize, cfg.StateSize,
-			cfg.ConvKernel, int(cfg.TimeStepRank), cfg.VocabSize, cfg.TieWordEmbeddings, cfg.EOS},
-		Memory: cfg.Memory, Transformer: cfg.Transformer, StateBytes: stateSizesOf(cfg), tensorsOfType: map[string]int{},
+func inspect(name string, cfg engine.Config, tensors *checkpoint.Tensors) (*inspection, error) {
+	asked, err := engine.Tensors(cfg)
+	if err != nil {
+		return nil, err
 	}
-	if in.quantization = tensors.Quantized(); in.quantization != nil {
-		in.Quantization = in.quantization.Name
+	in := &inspection{Model: name, sizes: cfg.Sizes(), tensorsOfType: map[string]int{}}
+	if d, ok := cfg.(engine.Described); ok {
+		in.described = d.Describe()
+	}
+	in.describe()
+	if q := tensors.Quantized(); q != nil {
+		in.Quantization = q.Name
 	}
 	for _, name := range slices.SortedFunc(slices.Values(tensors.Names()), byLayer) {
 		t, _ := tensors.Tensor(name)
-		if memmamba.IsBuffer(name) {
-			continue
+		if !slices.ContainsFunc(asked, func(a engine.Tensor) bool { return a.Name == name }) {
+			continue // what older files keep that follows from the config
 		}
 		in.Tensors = append(in.Tensors, tensorReport{name, t.Type, t.Shape})
 		in.Parameters += int64(t.Len())
 		in.WeightBytes += t.Size
 		in.tensorsOfType[t.Type]++
 	}
-	return in
+	return in, nil
+}
+
+// describe fills in what the architecture says of itself.
+func (in *inspection) describe() {
+	s := in.sizes
+	in.Architecture = ordered{{"model_type", s.ModelType}, {"num_hidden_layers", s.Layers}, {"hidden_size", s.Hidden}}
+	for _, setting := range in.described.Settings {
+		in.Architecture = append(in.Architecture, field{setting.Key, setting.Value})
+	}
+	in.Architecture = append(in.Architecture, field{"vocab_size", s.Vocab}, field{"eos_token_id", s.EOS})
+	for _, section := range in.described.Sections {
+		in.Sections = append(in.Sections, field{section.Key, section.Value})
+	}
+	total := int64(0)
+	for _, part := range in.described.State {
+		in.StateBytes = append(in.StateBytes, field{part.Key, part.Bytes})
+		if part.Token { // with as many tokens as the model takes
+			part.Bytes *= s.MaxTokens
+		}
+		total += part.Bytes
+	}
+	in.StateBytes = append(in.StateBytes, field{"total", total})
 }
 
 // byLayer compares names with numbers between points as numbers: layer 2 comes before layer 10.
@@ -141,26 +185,6 @@ func byLayer(a, b string) int {
 		}
 		return cmp.Compare(a, b)
 	})
-}
-
-func stateSizesOf(cfg memmamba.Config) stateSizes {
-	const float = 4
-	if t := cfg.Transformer; t != nil {
-		token := 2 * float * int64(cfg.NumHiddenLayers) * int64(cfg.HiddenSize)
-		return stateSizes{Token: token, Total: token * int64(t.MaxPositions)}
-	}
-	layers, inner := int64(cfg.NumHiddenLayers), int64(cfg.IntermediateSize)
-	s := stateSizes{
-		Conv: float * layers * inner * int64(cfg.ConvKernel-1),
-		H:    float * layers * inner * int64(cfg.StateSize),
-	}
-	if m := cfg.Memory; m != nil {
-		note := float * int64(m.SummaryDim+2) // its summary, importance and position
-		s.Pools = layers * int64(m.PoolSize) * note
-		s.Pending = layers * int64(m.Window) * note
-	}
-	s.Total = s.Conv + s.H + s.Pools + s.Pending
-	return s
 }
 
 // measure loads the model to see what the device takes for it. That there is no device, or not
@@ -184,15 +208,13 @@ func (in *inspection) measure(c *cli.Context, src source) (err error) {
 
 func (in *inspection) text(chunk int) string {
 	lines := []string{"model         " + in.Model, "architecture  " + in.architecture()}
-	if q := in.quantization; q != nil {
+	if q := quant.Lookup(in.Quantization); q != nil {
 		lines = append(lines, fmt.Sprintf("quantized     %s, blocks of %d weights", q, q.Weights))
 	}
-	if m := in.Memory; m != nil {
-		lines = append(lines,
-			fmt.Sprintf("memory        pool P %d, summary S %d, window W %d, notes above τ1 %g, reads above τ2 %g", m.PoolSize, m.SummaryDim,
-				m.Window, m.NoteThreshold, m.StateThreshold),
-			fmt.Sprintf("              cross-layer attention every p %d layers, %s pooling, %s replacement, %s fusion", m.Period, m.Pooling,
-				m.Replacement, m.Fusion))
+	for _, section := range in.described.Sections {
+		for i, line := range section.Lines {
+			lines = append(lines, fmt.Sprintf("%-13s %s", map[bool]string{true: section.Key}[i == 0], line))
+		}
 	}
 	var types []string
 	for t, n := range in.tensorsOfType {
@@ -218,26 +240,26 @@ func (in *inspection) text(chunk int) string {
 
 // architecture is a line about sizes.
 func (in *inspection) architecture() string {
-	a := in.Architecture
-	line := fmt.Sprintf("%s: %d layers, d %d, E %d", a.ModelType, a.Layers, a.Hidden, a.Inner)
-	if t := in.Transformer; t != nil {
-		line += fmt.Sprintf(", %d heads, %g of each turned, attention %s", t.Heads, t.RotaryShare,
-			map[bool]string{true: "and MLP side by side", false: "before MLP"}[t.Parallel])
-	} else {
-		line += fmt.Sprintf(", N %d, K %d, R %d", a.State, a.Kernel, a.Rank)
+	s := in.sizes
+	words := []string{fmt.Sprintf("%s: %d layers", s.ModelType, s.Layers), fmt.Sprintf("d %d", s.Hidden)}
+	for _, setting := range in.described.Settings {
+		if setting.Text != "" {
+			words = append(words, setting.Text)
+		}
 	}
-	return line + fmt.Sprintf(", vocabulary %d, %s head", a.Vocabulary, map[bool]string{true: "tied", false: "separate"}[a.Tied])
+	return strings.Join(append(words, fmt.Sprintf("vocabulary %d", s.Vocab)), ", ")
 }
 
 // state is a line about what a sequence carries.
 func (in *inspection) state() string {
-	s := in.StateBytes
-	if t := in.Transformer; t != nil {
-		return fmt.Sprintf("keys and values, %s a token; %s for %d tokens, the most", formatBytes(s.Token), formatBytes(s.Total), t.MaxPositions)
+	var words []string
+	total := int64(0)
+	for _, part := range in.described.State {
+		if part.Token {
+			return fmt.Sprintf("%s, %s a token; %s for %d tokens, the most", part.Text, formatBytes(part.Bytes), formatBytes(part.Bytes*in.sizes.MaxTokens), in.sizes.MaxTokens)
+		}
+		words = append(words, part.Text+" "+formatBytes(part.Bytes))
+		total += part.Bytes
 	}
-	line := fmt.Sprintf("%s: convolutions %s, h %s", formatBytes(s.Total), formatBytes(s.Conv), formatBytes(s.H))
-	if in.Memory != nil {
-		line += fmt.Sprintf(", pools %s, pending notes %s", formatBytes(s.Pools), formatBytes(s.Pending))
-	}
-	return line
+	return formatBytes(total) + ": " + strings.Join(words, ", ")
 }

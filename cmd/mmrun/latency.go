@@ -101,7 +101,8 @@ func (r *latencyReport) makeUp(c *cli.Context, like source, dir string) (source,
 		return source{}, err
 	}
 	t := refmodel.DefaultTransformer()
-	t.Layers, t.Hidden, t.Vocab, t.Positions = cfg.NumHiddenLayers, cfg.HiddenSize, cfg.VocabSize, r.longest()
+	sizes := cfg.Sizes()
+	t.Layers, t.Hidden, t.Vocab, t.Positions = sizes.Layers, sizes.Hidden, sizes.Vocab, r.longest()
 	if err := refmodel.WriteRandomTransformer(dir, t, refmodel.Random{Seed: c.Uint64("seed"), DType: dtype}); err != nil {
 		return source{}, err
 	}

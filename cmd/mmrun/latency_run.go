@@ -8,14 +8,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 )
 
 // latencyRun reads a long prompt with one model.
 type latencyRun struct {
-	*engine
+	*opened
 	report   *latencyModel
-	state    *memmamba.State
+	state    *engine.State
 	random   *rand.Rand
 	generate int
 	spent    time.Duration // reading
@@ -32,36 +32,39 @@ func (r *latencyReport) newRun(c *cli.Context, src source) (run *latencyRun, err
 			e.close(&err)
 		}
 	}()
-	cfg := e.Config()
-	if t := cfg.Transformer; t != nil && r.longest() > t.MaxPositions {
-		return nil, fmt.Errorf("%s: max_position_embeddings %d is less than the %d tokens that --contexts and --generate ask for", src.name, t.MaxPositions, r.longest())
+	sizes := e.Sizes()
+	if int64(r.longest()) > sizes.MaxTokens {
+		return nil, fmt.Errorf("%s: a sequence has %d tokens at the most, fewer than the %d that --contexts and --generate ask for", src.name, sizes.MaxTokens, r.longest())
 	}
 	tensors, closing, err := src.weights()
 	if err != nil {
 		return nil, err
 	}
 	defer closing()
-	in := inspect(src.name, cfg, tensors)
-	model := &latencyModel{Model: src.name, ModelType: cfg.ModelType, Layers: cfg.NumHiddenLayers, Hidden: cfg.HiddenSize,
+	in, err := inspect(src.name, e.Config(), tensors)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", src.name, err)
+	}
+	model := &latencyModel{Model: src.name, ModelType: sizes.ModelType, Layers: sizes.Layers, Hidden: sizes.Hidden,
 		Parameters: in.Parameters, Device: e.Device().Name, head: e.describe()}
 	state, err := e.NewState()
 	if err != nil {
 		return nil, err
 	}
-	return &latencyRun{engine: e, report: model, state: state, generate: r.Generate,
+	return &latencyRun{opened: e, report: model, state: state, generate: r.Generate,
 		random: rand.New(rand.NewPCG(c.Uint64("seed"), 0))}, nil
 }
 
 func (run *latencyRun) close(err *error) {
 	run.state.Close()
-	run.engine.close(err)
+	run.opened.close(err)
 }
 
 // tokens are the next of the prompt.
 func (run *latencyRun) tokens(n int) []int32 {
 	ids := make([]int32, n)
 	for i := range ids {
-		ids[i] = run.random.Int32N(int32(run.Config().VocabSize))
+		ids[i] = run.random.Int32N(int32(run.Sizes().Vocab))
 	}
 	return ids
 }
@@ -69,10 +72,7 @@ func (run *latencyRun) tokens(n int) []int32 {
 // warmUp runs every program once, which compiles it, and forgets what it read. The measured prompt
 // does not begin alike.
 func (run *latencyRun) warmUp(ctx context.Context) error {
-	n := run.Chunk()
-	if t := run.Config().Transformer; t != nil {
-		n = min(n, t.MaxPositions-run.generate)
-	}
+	n := int(min(int64(run.Chunk()), run.Sizes().MaxTokens-int64(run.generate)))
 	if _, err := run.Forward(ctx, run.state, run.tokens(n)); err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (run *latencyRun) further(ctx context.Context) (time.Duration, error) {
 	defer branch.Close()
 	var start time.Time
 	n := 0
-	for _, err := range run.Generate(ctx, branch, nil, memmamba.GenerateOptions{MaxTokens: run.generate + 1, Stop: []int32{}}) {
+	for _, err := range run.Generate(ctx, branch, nil, engine.GenerateOptions{MaxTokens: run.generate + 1, Stop: []int32{}}) {
 		if err != nil {
 			return 0, err
 		}

@@ -61,7 +61,7 @@ func TestLatency(t *testing.T) {
 }
 
 func TestLatencyAsText(t *testing.T) {
-	o := mmrun(t, "", "latency", "--model", goldenDir("neox-f16"), "--against", goldenDir("mamba-tiny"), "--contexts", "10,20", "--generate", "1")
+	o := execute(t, "", "latency", "--model", goldenDir("neox-f16"), "--against", goldenDir("mamba-tiny"), "--contexts", "10,20", "--generate", "1")
 	out := o.stdout
 	if o.status != 0 || strings.Count(o.stderr, "no GPU found") > 1 {
 		t.Fatalf("status %d: %s", o.status, o.stderr)
@@ -89,6 +89,6 @@ func TestLatencyRefuses(t *testing.T) {
 		{[]string{"--plot", filepath.Join("nowhere", "x.png")}, exitFailure, "no such file"},
 		{[]string{"x"}, exitUsage, `unexpected argument "x"`},
 	} {
-		wantError(t, mmrun(t, "", append([]string{"latency", "--quiet"}, test.args...)...), test.status, test.says)
+		wantError(t, execute(t, "", append([]string{"latency", "--quiet"}, test.args...)...), test.status, test.says)
 	}
 }

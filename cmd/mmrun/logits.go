@@ -15,7 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 )
 
 func logitsCommand() *cli.Command {
@@ -67,7 +67,7 @@ func logitsAction(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	ids, err := in.parseIDs(cfg.VocabSize)
+	ids, err := in.parseIDs(cfg.Sizes().Vocab)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func logitsAction(c *cli.Context) (err error) {
 // writeLogits runs tokens from a fresh state and writes what verify compares. The logits may be
 // larger than memory: they go through a spool file, because what follows them in the file's header
 // is known only after the last token.
-func (e *engine) writeLogits(ctx context.Context, ids []int32, out string) (err error) {
+func (e *opened) writeLogits(ctx context.Context, ids []int32, out string) (err error) {
 	spool, err := os.CreateTemp(filepath.Dir(out), ".logits-*.tmp")
 	if err != nil {
 		return fileError(out, err)
@@ -100,7 +100,7 @@ func (e *engine) writeLogits(ctx context.Context, ids []int32, out string) (err 
 	}
 	defer state.Close()
 
-	reads := e.recordReads(state)
+	recorded := e.record(state)
 	w := bufio.NewWriterSize(spool, 1<<20)
 	if err := e.forwardAll(ctx, state, ids, func(_ int, rows []float32) error { return writeFloats(w, rows) }); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (e *engine) writeLogits(ctx context.Context, ids []int32, out string) (err 
 	}
 	tensors := []safetensors.Out{
 		safetensors.OfInt32("tokens", []int{len(ids)}, ids),
-		{Name: "logits", DType: safetensors.F32, Shape: []int{len(ids), e.Config().VocabSize}, Write: func(w io.Writer) error {
+		{Name: "logits", DType: safetensors.F32, Shape: []int{len(ids), e.Sizes().Vocab}, Write: func(w io.Writer) error {
 			if _, err := spool.Seek(0, io.SeekStart); err != nil {
 				return err
 			}
@@ -118,68 +118,40 @@ func (e *engine) writeLogits(ctx context.Context, ids []int32, out string) (err 
 			return err
 		}},
 	}
-	if e.Config().Memory != nil {
-		memory, err := state.Memory()
-		if err != nil {
-			return err
-		}
-		tensors = append(tensors, memoryTensors(e.Config(), memory, *reads)...)
+	records, err := recorded()
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		tensors = append(tensors, tensorOf(r))
 	}
 	return safetensors.Create(out, map[string]string{"format": "pt"}, tensors)
 }
 
 // forwardAll runs all tokens with a progress bar.
-func (e *engine) forwardAll(ctx context.Context, state *memmamba.State, ids []int32, each func(first int, rows []float32) error) error {
+func (e *opened) forwardAll(ctx context.Context, state *engine.State, ids []int32, each func(first int, rows []float32) error) error {
 	progress := e.console.progress("tokens", tokenWords)
 	defer e.console.clear()
-	vocab := e.Config().VocabSize
+	vocab := e.Sizes().Vocab
 	return e.ForwardAll(ctx, state, ids, func(first int, rows []float32) error {
 		progress(int64(first+len(rows)/vocab), int64(len(ids)))
 		return each(first, rows)
 	})
 }
 
-// recordReads collects the read decisions of every window the state goes through, window by
-// window and in each layer by layer, 1 for yes.
-func (e *engine) recordReads(state *memmamba.State) *[]int32 {
-	reads := new([]int32)
-	if e.Config().Memory == nil {
-		return reads
+// record follows what a sequence leaves besides logits. The function it returns tells of it after the last token.
+func (e *opened) record(state *engine.State) func() ([]engine.Record, error) {
+	if c, ok := e.Config().(engine.Recorded); ok {
+		return c.Record(state)
 	}
-	state.OnWindow(func(_ int64, layers []bool) {
-		for _, read := range layers {
-			*reads = append(*reads, oneIf(read))
-		}
-	})
-	return reads
+	return func() ([]engine.Record, error) { return nil, nil }
 }
 
-func oneIf(yes bool) int32 {
-	if yes {
-		return 1
+func tensorOf(r engine.Record) safetensors.Out {
+	if r.Ints != nil {
+		return safetensors.OfInt32(r.Name, r.Shape, r.Ints)
 	}
-	return 0
-}
-
-// memoryTensors are the tensors a MemMamba golden holds beside its logits.
-func memoryTensors(cfg memmamba.Config, memory []memmamba.LayerMemory, reads []int32) []safetensors.Out {
-	layers := cfg.NumHiddenLayers
-	counts := make([]int32, layers)
-	var out []safetensors.Out
-	for n, layer := range memory {
-		counts[n] = int32(len(layer.Notes))
-		var pool, importance []float32
-		for _, note := range layer.Notes {
-			pool = append(pool, note.Summary...)
-			importance = append(importance, note.Importance)
-		}
-		out = append(out,
-			safetensors.OfFloat32(fmt.Sprintf("pool.%d", n), safetensors.F32, []int{len(layer.Notes), cfg.Memory.SummaryDim}, pool),
-			safetensors.OfFloat32(fmt.Sprintf("importance.%d", n), safetensors.F32, []int{len(layer.Notes)}, importance))
-	}
-	return append(out,
-		safetensors.OfInt32("pool_count", []int{layers}, counts),
-		safetensors.OfInt32("reads", []int{len(reads) / layers, layers}, reads))
+	return safetensors.OfFloat32(r.Name, safetensors.F32, r.Shape, r.Floats)
 }
 
 // writeFloats writes numbers as little-endian float32.

@@ -37,8 +37,8 @@ type outcome struct {
 	status         int
 }
 
-// mmrun runs the program to its end.
-func mmrun(t *testing.T, stdin string, args ...string) outcome {
+// execute runs the program to its end.
+func execute(t *testing.T, stdin string, args ...string) outcome {
 	t.Helper()
 	return finish(t, command(args...), stdin)
 }
@@ -72,7 +72,7 @@ func finish(t *testing.T, cmd *exec.Cmd, stdin string) outcome {
 // succeed runs the program and returns its standard output; anything but success fails the test.
 func succeed(t *testing.T, args ...string) string {
 	t.Helper()
-	o := mmrun(t, "", args...)
+	o := execute(t, "", args...)
 	if o.status != 0 {
 		t.Fatalf("mmrun %s: status %d: %s", strings.Join(args, " "), o.status, o.stderr)
 	}

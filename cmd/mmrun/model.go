@@ -14,8 +14,9 @@ import (
 
 	"github.com/mmrun/mmrun/checkpoint"
 	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // the kind of files that models come in
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/models"
+	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/tokenizer"
 	"github.com/mmrun/mmrun/vk"
 )
@@ -48,8 +49,8 @@ func engineFlags() []cli.Flag {
 	flags := append([]cli.Flag{modelFlag()}, deviceFlags()...)
 	return append(flags,
 		&cli.StringFlag{Name: "quantize", Category: "Model", DefaultText: "as they are in the file",
-			Usage: "hold the weights of matrices as `TYPE`: " + memmamba.Q8_0},
-		&cli.IntFlag{Name: "chunk", Category: "Device", Value: memmamba.DefaultChunk,
+			Usage: "hold the weights of matrices as `TYPE`: " + quant.Q8_0.Name},
+		&cli.IntFlag{Name: "chunk", Category: "Device", Value: engine.DefaultChunk,
 			Usage: "run at most `N` tokens of a prompt at once; more is faster and takes more memory"},
 		quietFlag())
 }
@@ -116,12 +117,12 @@ func (s source) path(name string) string {
 	return filepath.Join(s.dir, name)
 }
 
-func (s source) config() (memmamba.Config, error) {
+func (s source) config() (engine.Config, error) {
 	name, data, err := s.read(configName)
 	if err != nil {
-		return memmamba.Config{}, err
+		return nil, err
 	}
-	return memmamba.ParseConfig(name, data)
+	return engine.ParseConfig(name, data)
 }
 
 // open opens the model's files.
@@ -152,9 +153,9 @@ func (s source) tokenizer() (*tokenizer.Tokenizer, error) {
 	return tokenizer.Parse(name, data)
 }
 
-// engine is an open model and the console that told of its loading.
-type engine struct {
-	*memmamba.Model
+// opened is an open model and the console that told of its loading.
+type opened struct {
+	*engine.Model
 	source  source
 	console *console
 	load    time.Duration
@@ -162,10 +163,10 @@ type engine struct {
 
 // checkEngineFlags finds what is wrong with engineFlags before anything is opened.
 func checkEngineFlags(c *cli.Context) error {
-	if to := c.String("quantize"); c.IsSet("quantize") && to != memmamba.Q8_0 {
-		return usagef("--quantize: %q is not known (%s is)", to, memmamba.Q8_0)
+	if to := c.String("quantize"); c.IsSet("quantize") && to != quant.Q8_0.Name {
+		return usagef("--quantize: %q is not known (%s is)", to, quant.Q8_0.Name)
 	}
-	return cmp.Or(atLeast(c, "chunk", 1), atMost(c, "chunk", memmamba.MaxChunk), checkDisable(c))
+	return cmp.Or(atLeast(c, "chunk", 1), atMost(c, "chunk", engine.MaxChunk), checkDisable(c))
 }
 
 // checkDisable finds paths that there are not.
@@ -180,13 +181,13 @@ func checkDisable(c *cli.Context) error {
 func disabled(c *cli.Context) ([]vk.Path, error) { return vk.ParsePaths(c.String("disable")) }
 
 // openEngine loads the model that the flags name onto the device that they name.
-func openEngine(c *cli.Context, src source) (*engine, error) {
-	e := &engine{source: src, console: newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c))}
+func openEngine(c *cli.Context, src source) (*opened, error) {
+	e := &opened{source: src, console: newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c))}
 	off, err := disabled(c)
 	if err != nil {
 		return nil, err
 	}
-	options := memmamba.Options{
+	options := engine.Options{
 		Device:   c.String("device"),
 		Disable:  off,
 		Validate: c.Bool("validate"),
@@ -199,12 +200,13 @@ func openEngine(c *cli.Context, src source) (*engine, error) {
 		return nil, err
 	}
 	defer undo()
-	start := time.Now()
-	if src.dir == "" {
-		e.Model, err = memmamba.OpenFS(src.name, src.fsys, options)
-	} else {
-		e.Model, err = memmamba.Open(src.dir, options)
+	files, err := src.open()
+	if err != nil {
+		return nil, err
 	}
+	defer files.Close()
+	start := time.Now()
+	e.Model, err = engine.Open(files, options)
 	e.console.clear()
 	if err != nil {
 		return nil, err
@@ -218,7 +220,7 @@ const warnedKey = "warned of a CPU device"
 
 // warnOfCPU says that there is no GPU where nobody asked for another device, once for all models of a
 // command.
-func (e *engine) warnOfCPU(c *cli.Context) {
+func (e *opened) warnOfCPU(c *cli.Context) {
 	info := e.Device()
 	if info.Type != vk.CPU || c.String("device") != "" || c.App.Metadata[warnedKey] != nil {
 		return
@@ -228,18 +230,18 @@ func (e *engine) warnOfCPU(c *cli.Context) {
 }
 
 // close gives everything back; its error counts only when there is no other.
-func (e *engine) close(err *error) {
+func (e *opened) close(err *error) {
 	if e2 := e.Close(); *err == nil {
 		*err = e2
 	}
 }
 
 // describe is the model and the device in two lines.
-func (e *engine) describe() string {
-	cfg, info, quantized := e.Config(), e.Device(), ""
+func (e *opened) describe() string {
+	sizes, info, quantized := e.Sizes(), e.Device(), ""
 	if q := e.Quantization(); q != "" {
 		quantized = ", " + q
 	}
-	return fmt.Sprintf("model   %s: %s, %d layers, d %d, vocabulary %d%s\n", e.source.name, cfg.ModelType, cfg.NumHiddenLayers, cfg.HiddenSize, cfg.VocabSize, quantized) +
+	return fmt.Sprintf("model   %s: %s, %d layers, d %d, vocabulary %d%s\n", e.source.name, sizes.ModelType, sizes.Layers, sizes.Hidden, sizes.Vocab, quantized) +
 		fmt.Sprintf("device  %s (%s)\n", info.Name, info.Type)
 }

@@ -88,8 +88,8 @@ func readForNotes(c *cli.Context, in input) (source, *tokenizer.Tokenizer, []int
 	if err != nil {
 		return fail(err)
 	}
-	if cfg.Memory == nil {
-		return fail(fmt.Errorf("%s: a model of model_type %q writes no notes (memmamba does)", src.name, cfg.ModelType))
+	if memmamba.MemoryWindow(cfg) == 0 {
+		return fail(fmt.Errorf("%s: a model of model_type %q writes no notes (memmamba does)", src.name, cfg.Sizes().ModelType))
 	}
 	tok, err := src.tokenizer()
 	if err != nil {
@@ -102,7 +102,7 @@ func readForNotes(c *cli.Context, in input) (source, *tokenizer.Tokenizer, []int
 	if len(ids) == 0 {
 		return fail(fmt.Errorf("%s: the text is empty", in.name))
 	}
-	return src, tok, ids, src.checkFit(ids, cfg.VocabSize)
+	return src, tok, ids, src.checkFit(ids, cfg.Sizes().Vocab)
 }
 
 // notesReport is what the layers wrote down, as --json prints it.
@@ -132,25 +132,24 @@ type note struct {
 }
 
 // takeNotes feeds the tokens and looks at every pool at the start of every window.
-func (e *engine) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Tokenizer) (*notesReport, error) {
+func (e *opened) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Tokenizer) (*notesReport, error) {
 	state, err := e.NewState()
 	if err != nil {
 		return nil, err
 	}
 	defer state.Close()
-	settings := *e.Config().Memory
+	settings := *e.Config().(*memmamba.Config).Memory
 	r := &notesReport{
 		Model: e.source.name, Tokens: len(ids), Window: settings.Window, Windows: (len(ids) + settings.Window - 1) / settings.Window,
 		pieces: pieces(tok, ids), settings: settings,
 	}
-	for range e.Config().NumHiddenLayers {
+	for range e.Sizes().Layers {
 		r.Layers = append(r.Layers, &layerNotes{Reads: []int{}, Notes: []*note{}})
 	}
-	var failed error
-	state.OnWindow(func(window int64, reads []bool) {
-		memory, err := state.Memory()
-		if failed = cmp.Or(failed, err); failed != nil {
-			return
+	memmamba.OnWindow(state, func(window int64, reads []bool) error {
+		memory, err := memmamba.Memory(state)
+		if err != nil {
+			return err
 		}
 		for l, layer := range r.Layers {
 			if reads[l] {
@@ -158,6 +157,7 @@ func (e *engine) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Toke
 			}
 			layer.follow(window, memory[l].Notes, r.pieces)
 		}
+		return nil
 	})
 	progress := e.console.progress("text", tokenWords)
 	defer e.console.clear()
@@ -165,9 +165,6 @@ func (e *engine) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Toke
 	for chunk := range slices.Chunk(ids, e.Chunk()) {
 		if _, err := e.Forward(ctx, state, chunk); err != nil {
 			return nil, err
-		}
-		if failed != nil {
-			return nil, failed
 		}
 		done += len(chunk)
 		progress(int64(done), int64(len(ids)))

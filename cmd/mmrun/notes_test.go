@@ -153,9 +153,9 @@ func TestNotesText(t *testing.T) {
 			t.Errorf("the text does not say %q:\n%s", want, out)
 		}
 	}
-	wantError(t, mmrun(t, "", "notes", "-q", "--model", modelDir(t, "mamba-tiny"), "x"), exitFailure, `model_type "mamba" writes no notes`)
-	wantError(t, mmrun(t, "", "notes", "-q", "--model", modelDir(t, "memmamba-fifo"), ""), exitFailure, "the text is empty")
-	wantError(t, mmrun(t, "", "notes"), exitUsage, "no text")
+	wantError(t, execute(t, "", "notes", "-q", "--model", modelDir(t, "mamba-tiny"), "x"), exitFailure, `model_type "mamba" writes no notes`)
+	wantError(t, execute(t, "", "notes", "-q", "--model", modelDir(t, "memmamba-fifo"), ""), exitFailure, "the text is empty")
+	wantError(t, execute(t, "", "notes"), exitUsage, "no text")
 }
 
 func TestRanges(t *testing.T) {

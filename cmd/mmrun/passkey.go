@@ -89,7 +89,7 @@ func passkeyAction(c *cli.Context) error {
 	for i := range c.Int("depths") {
 		r.Depths = append(r.Depths, retrieval.Depth(i, c.Int("depths")))
 	}
-	err = eachModel(c, func(e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {
+	err = eachModel(c, func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {
 		return r.measure(c, e, tok, encode, lengths)
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func passkeyAction(c *cli.Context) error {
 }
 
 // measure adds a model to the report.
-func (r *passkeyReport) measure(c *cli.Context, e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder, lengths []int) error {
+func (r *passkeyReport) measure(c *cli.Context, e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder, lengths []int) error {
 	var filler []int32
 	if c.IsSet("filler") {
 		var err error
@@ -159,7 +159,9 @@ func (r *passkeyReport) length(ctx context.Context, a *asking, task *retrieval.P
 		}
 		for i, reply := range replies {
 			one.Depths[i].Replies = append(one.Depths[i].Replies, reply)
-			right[i] += int(oneIf(reply.Right))
+			if reply.Right {
+				right[i]++
+			}
 		}
 	}
 	all := 0

@@ -59,7 +59,7 @@ func perplexityAction(c *cli.Context) error {
 	}
 	from.Close()
 	r := &perplexityReport{File: textName(c.String("file"))}
-	err = eachModel(c, func(e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {
+	err = eachModel(c, func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {
 		return r.measure(c, e, tok, encode, lengths)
 	})
 	if err != nil {
@@ -69,14 +69,14 @@ func perplexityAction(c *cli.Context) error {
 }
 
 // measure adds a model to the report.
-func (r *perplexityReport) measure(c *cli.Context, e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder, lengths []int) error {
+func (r *perplexityReport) measure(c *cli.Context, e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder, lengths []int) error {
 	name, from, size, err := openText(c, c.String("file"))
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	p := &perplexity{engine: e, file: name, size: size, bos: -1, bytes: tokenBytes(tok)}
-	if bos := e.Config().BOS; len(bos) > 0 && !c.Bool("no-bos") {
+	p := &perplexity{opened: e, file: name, size: size, bos: -1, bytes: tokenBytes(tok)}
+	if bos := e.Sizes().BOS; len(bos) > 0 && !c.Bool("no-bos") {
 		p.bos = bos[0]
 	}
 	defer p.close()

@@ -7,15 +7,15 @@ import (
 	"io"
 	"time"
 
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/stats"
-	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
 // perplexity is one run of the command.
 type perplexity struct {
-	*engine
+	*opened
 	file    string
 	size    int64 // of the file, 0 when it is not known
 	bos     int32 // -1 for none
@@ -29,7 +29,7 @@ type perplexity struct {
 type reading struct {
 	*perplexity
 	context   int64 // 0 is the whole text
-	state     *memmamba.State
+	state     *engine.State
 	at        int64 // tokens of the piece so far
 	last      int32 // its last, or bos: what predicts the next; -1 for none
 	spent     time.Duration

@@ -137,7 +137,7 @@ func TestPerplexityAsText(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	if o := mmrun(t, "standard words", "perplexity", "--file", "-", "--quiet"); o.status != 0 || !strings.Contains(o.stdout, "standard input: 14 bytes") {
+	if o := execute(t, "standard words", "perplexity", "--file", "-", "--quiet"); o.status != 0 || !strings.Contains(o.stdout, "standard input: 14 bytes") {
 		t.Errorf("standard input: %+v", o)
 	}
 }
@@ -172,6 +172,6 @@ func TestPerplexityRefuses(t *testing.T) {
 		{[]string{"--file", one, "--no-bos"}, exitFailure, one + ": the text has a single token"},
 		{[]string{"--file", broken}, exitFailure, broken + ": not UTF-8 at byte 1"},
 	} {
-		wantError(t, mmrun(t, "", append([]string{"perplexity", "--quiet"}, test.args...)...), test.status, test.says)
+		wantError(t, execute(t, "", append([]string{"perplexity", "--quiet"}, test.args...)...), test.status, test.says)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine/probe"
 )
 
 // opProfile is where the device's time goes in one test.
@@ -39,13 +39,13 @@ func (b *benchmark) profile(ctx context.Context, test string, tokens []int32) er
 	if len(tokens) == 0 {
 		return nil
 	}
-	var best []memmamba.OpTime
+	var best []probe.OpTime
 	start := time.Now()
 	for i := 0; i <= b.runs || time.Since(start) < profileAtLeast; i++ {
 		if err := b.state.Reset(); err != nil {
 			return err
 		}
-		times, err := b.Profile(ctx, b.state, tokens)
+		times, err := probe.Profile(ctx, b.Model, b.state, tokens)
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (b *benchmark) profile(ctx context.Context, test string, tokens []int32) er
 
 const profileAtLeast = time.Second
 
-func summarize(test string, tokens int, times []memmamba.OpTime) *opProfile {
+func summarize(test string, tokens int, times []probe.OpTime) *opProfile {
 	var all time.Duration
 	for _, t := range times {
 		all += t.Time

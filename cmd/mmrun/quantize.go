@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/quant"
 )
 
@@ -28,7 +29,7 @@ mmrun quantize --model mamba-130m --to q8_0 --out mamba-130m-q8
 mmrun logits --model mamba-130m --tokens-file ids --out f16.safetensors && mmrun verify --model mamba-130m-q8 --golden f16.safetensors --atol 0.5`,
 		Flags: []cli.Flag{
 			modelFlag(),
-			&cli.StringFlag{Name: "to", Category: "Output", Usage: "the `TYPE` of quantized weights: " + memmamba.Q8_0},
+			&cli.StringFlag{Name: "to", Category: "Output", Usage: "the `TYPE` of quantized weights: " + quant.Q8_0.Name},
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: "Output", Usage: "`DIR` to create"},
 		},
 		Action: quantizeAction,
@@ -41,7 +42,7 @@ func quantizeAction(c *cli.Context) error {
 	}
 	to := quant.Lookup(c.String("to"))
 	if to == nil || !to.Quantized() {
-		return usagef("--to: %q is not known (%s is)", c.String("to"), memmamba.Q8_0)
+		return usagef("--to: %q is not known (%s is)", c.String("to"), quant.Q8_0.Name)
 	}
 	out := filepath.Clean(c.String("out"))
 	if err := mustNotExist("out", out); err != nil {
@@ -55,7 +56,7 @@ func quantizeAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := memmamba.ParseConfig(name, data)
+	cfg, err := engine.ParseConfig(name, data)
 	if err != nil {
 		return err
 	}
@@ -71,14 +72,22 @@ func quantizeAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if err := checkModel(model, cfg); err != nil {
+	asked, err := checkModel(model, cfg)
+	if err != nil {
 		return fmt.Errorf("%s: %w", src.name, err)
 	}
-	tensors, err := safetensors.Quantized(model, to, memmamba.Quantizes)
+	tensors, err := safetensors.Quantized(model, to, matricesOf(asked))
 	if err != nil {
 		return fmt.Errorf("%s: %w", src.name, err)
 	}
 	return writeModel(c, out, config, src, tensors)
+}
+
+// matricesOf says of a tensor's name whether a quantized model holds it quantized: whether it is a matrix.
+func matricesOf(asked []engine.Tensor) func(name string) bool {
+	return func(name string) bool {
+		return slices.ContainsFunc(asked, func(t engine.Tensor) bool { return t.Name == name && t.Role == engine.Matrix })
+	}
 }
 
 // writeModel writes a checkpoint with the small files of another, stopping for a signal.

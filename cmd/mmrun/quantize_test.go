@@ -51,9 +51,9 @@ func TestQuantizeFiles(t *testing.T) {
 		t.Errorf("generates %q, want %q", got, want)
 	}
 	again := filepath.Join(parent, "again")
-	wantError(t, mmrun(t, "", "quantize", "--model", to, "--to", "q8_0", "--out", again), exitFailure, to+"/config.json: the model is quantized already (q8_0)")
+	wantError(t, execute(t, "", "quantize", "--model", to, "--to", "q8_0", "--out", again), exitFailure, to+"/config.json: the model is quantized already (q8_0)")
 	plain := quantize(t, goldenDir("mamba-tiny"))
-	wantError(t, mmrun(t, "", "convert", "--from", plain, "--to", again), exitFailure, plain+"/config.json: a quantized model cannot be converted")
+	wantError(t, execute(t, "", "convert", "--from", plain, "--to", again), exitFailure, plain+"/config.json: a quantized model cannot be converted")
 	if _, err := os.Lstat(again); err == nil {
 		t.Errorf("%s was written", again)
 	}

@@ -9,11 +9,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/retrieval"
 	"github.com/mmrun/mmrun/internal/experiment/stats"
 	"github.com/mmrun/mmrun/internal/plot"
-	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -45,21 +45,21 @@ type reply struct {
 
 // asking puts prompts to a model and follows the tokens it reads.
 type asking struct {
-	*engine
+	*opened
 	tok      *tokenizer.Tokenizer
-	trunk    *memmamba.State
+	trunk    *engine.State
 	done     int64
 	total    int64
 	progress func(done, total int64)
 }
 
 // newAsking starts a progress bar; total is how many tokens there will be to read. close ends both.
-func (e *engine) newAsking(tok *tokenizer.Tokenizer, total int64) (*asking, error) {
+func (e *opened) newAsking(tok *tokenizer.Tokenizer, total int64) (*asking, error) {
 	trunk, err := e.NewState()
 	if err != nil {
 		return nil, err
 	}
-	return &asking{engine: e, tok: tok, trunk: trunk, total: total, progress: e.console.progress("tokens", tokenWords)}, nil
+	return &asking{opened: e, tok: tok, trunk: trunk, total: total, progress: e.console.progress("tokens", tokenWords)}, nil
 }
 
 func (a *asking) close() {
@@ -115,10 +115,10 @@ func shared(prompts []retrieval.Prompt) int {
 }
 
 // continuation is what the model writes greedily after a prompt, as far as an answer goes.
-func (a *asking) continuation(ctx context.Context, state *memmamba.State, prompt []int32) (string, error) {
+func (a *asking) continuation(ctx context.Context, state *engine.State, prompt []int32) (string, error) {
 	stream := a.tok.NewStream()
 	var text strings.Builder
-	options := memmamba.GenerateOptions{MaxTokens: retrieval.AnswerTokens,
+	options := engine.GenerateOptions{MaxTokens: retrieval.AnswerTokens,
 		Progress: func(done, _ int) { a.progress(a.done+int64(done), a.total) }}
 	for id, err := range a.Generate(ctx, state, prompt, options) {
 		if err != nil {
@@ -172,7 +172,7 @@ func readOnce(c *cli.Context, flag string) error {
 }
 
 // eachModel opens the model and the one it is held against, one after the other.
-func eachModel(c *cli.Context, measure func(e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder) error) error {
+func eachModel(c *cli.Context, measure func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error) error {
 	src, err := sourceOf(c)
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ func eachModel(c *cli.Context, measure func(e *engine, tok *tokenizer.Tokenizer,
 	return nil
 }
 
-func withModel(c *cli.Context, src source, measure func(e *engine, tok *tokenizer.Tokenizer, encode corpus.Encoder) error) (err error) {
+func withModel(c *cli.Context, src source, measure func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error) (err error) {
 	tok, err := src.tokenizer()
 	if err != nil {
 		return err

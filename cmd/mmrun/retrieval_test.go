@@ -167,6 +167,6 @@ func TestRetrievalRefuses(t *testing.T) {
 		{[]string{"docs", "--documents", "401"}, exitUsage, "--documents: 401 is more than 400"},
 		{[]string{"docs", "more"}, exitUsage, `unexpected argument "more"`},
 	} {
-		wantError(t, mmrun(t, "", append(test.args, "--quiet")...), test.status, test.says)
+		wantError(t, execute(t, "", append(test.args, "--quiet")...), test.status, test.says)
 	}
 }

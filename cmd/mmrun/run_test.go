@@ -22,11 +22,11 @@ func TestTokenize(t *testing.T) {
 		t.Errorf("%d bytes became %s (%v)", len(text), ids, err)
 	}
 	for _, input := range []string{ids, strings.Trim(ids, "[]\n"), strings.ReplaceAll(strings.Trim(ids, "[]\n"), ",", "\n")} {
-		if o := mmrun(t, input, "tokenize", "--decode"); o.stdout != text || o.status != 0 {
+		if o := execute(t, input, "tokenize", "--decode"); o.stdout != text || o.status != 0 {
 			t.Errorf("%q decodes to %q (%s)", input, o.stdout, o.stderr)
 		}
 	}
-	if o := mmrun(t, "", "tokenize"); o.stdout != "[]\n" || o.status != 0 {
+	if o := execute(t, "", "tokenize"); o.stdout != "[]\n" || o.status != 0 {
 		t.Errorf("no text became %q (%s)", o.stdout, o.stderr)
 	}
 	if got := succeed(t, "tokenize", "--prompt-file", file(t, "text", text)); got != ids {
@@ -59,7 +59,7 @@ func TestDevices(t *testing.T) {
 	if taken != 1 {
 		t.Errorf("%d devices would be taken, want 1", taken)
 	}
-	o := mmrun(t, "", "devices", "--device", "Voodoo")
+	o := execute(t, "", "devices", "--device", "Voodoo")
 	if o.status != exitFailure || o.stderr != "mmrun: no device matches \"Voodoo\"\n" {
 		t.Errorf("status %d, %q", o.status, o.stderr)
 	}
@@ -83,7 +83,7 @@ func TestGenerate(t *testing.T) {
 	if a.Timings.Load <= 0 || a.Timings.PromptRate <= 0 || a.Timings.GenerateRate <= 0 || a.Memory.Weights == 0 {
 		t.Errorf("timings %+v, memory %+v", a.Timings, a.Memory)
 	}
-	o := mmrun(t, "It was a dark", "generate", "-", "-n", "40", "--seed", "1", "--chunk", "5", "--quiet")
+	o := execute(t, "It was a dark", "generate", "-", "-n", "40", "--seed", "1", "--chunk", "5", "--quiet")
 	if want := strings.TrimSuffix(a.Text, "\n") + "\n"; o.stdout != want || o.stderr != "" {
 		t.Errorf("streamed %q (%s), want %q", o.stdout, o.stderr, want)
 	}
@@ -108,7 +108,7 @@ func TestGenerateStop(t *testing.T) {
 
 // TestGenerateOnNoTerminal: what a pipe sees is the text, and at most the name of a CPU device.
 func TestGenerateOnNoTerminal(t *testing.T) {
-	o := mmrun(t, "", "generate", "It was", "-n", "3")
+	o := execute(t, "", "generate", "It was", "-n", "3")
 	if o.status != 0 || strings.Count(o.stderr, "\n") > 1 || strings.Contains(o.stderr, "tok/s") || strings.ContainsAny(o.stderr, "\r\x1b") {
 		t.Errorf("status %d, standard error %q", o.status, o.stderr)
 	}
@@ -149,7 +149,7 @@ func TestStateGoesOn(t *testing.T) {
 	options := []string{"--model", modelDir(t, "memmamba-fifo")}
 	state := filepath.Join(t.TempDir(), "state")
 	generate(t, append(options, prompt, "-n", "0", "--state-save", state)...)
-	wantError(t, mmrun(t, "", "generate", "-q", "--state-load", state), exitFailure, state+": saved state: of another model")
+	wantError(t, execute(t, "", "generate", "-q", "--state-load", state), exitFailure, state+": saved state: of another model")
 }
 
 func itoa(n int) string        { return strings.Trim(jsonArray([]int32{int32(n)}), "[]\n") }

@@ -3,6 +3,9 @@ package main
 import (
 	"io/fs"
 	"os"
+	"slices"
+
+	"github.com/mmrun/mmrun/engine"
 )
 
 const (
@@ -11,8 +14,7 @@ const (
 )
 
 // suitSoftware has Mesa's software device run the kernels of a small model in one thread, unless the user
-// chose a number: waking others takes longer than such kernels do. Those of a Transformer grow with its
-// context. The number is read when the device opens, after which undo leaves the choice to the next
+// chose a number: waking others takes longer than such kernels do. Those grow with the context where a state does. The number is read when the device opens, after which undo leaves the choice to the next
 // model; other drivers do not know of it.
 func suitSoftware(src source) (undo func(), err error) {
 	nothing := func() {}
@@ -23,7 +25,8 @@ func suitSoftware(src source) (undo func(), err error) {
 	if err != nil || info.Size() > smallModel {
 		return nothing, nil // in shards, or not there, of which others tell
 	}
-	if cfg, err := src.config(); err != nil || cfg.Transformer != nil {
+	cfg, err := src.config()
+	if err != nil || slices.ContainsFunc(cfg.Parts(), func(p engine.Part) bool { return p.Grows }) {
 		return nothing, nil // of an error others tell
 	}
 	return func() { os.Unsetenv(threadsVariable) }, os.Setenv(threadsVariable, "0")

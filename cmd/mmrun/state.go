@@ -5,14 +5,14 @@ import (
 	"io"
 	"os"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 )
 
 // stateRoom is what a file may have beyond twice the largest state, which may be another model's.
 const stateRoom = 1 << 20
 
 // loadState returns the state in the file at path, or a fresh one when path is empty.
-func (e *engine) loadState(path string) (*memmamba.State, error) {
+func (e *opened) loadState(path string) (*engine.State, error) {
 	state, err := e.NewState()
 	if err != nil || path == "" {
 		return state, err
@@ -25,7 +25,7 @@ func (e *engine) loadState(path string) (*memmamba.State, error) {
 }
 
 // restore reads a state from a file that may have so many bytes at the most.
-func restore(state *memmamba.State, path string, limit int64) error {
+func restore(state *engine.State, path string, limit int64) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fileError(path, err)
@@ -45,7 +45,7 @@ func restore(state *memmamba.State, path string, limit int64) error {
 }
 
 // saveState writes the state to the file at path, if there is one.
-func (e *engine) saveState(path string, state *memmamba.State) error {
+func (e *opened) saveState(path string, state *engine.State) error {
 	if path == "" {
 		return nil
 	}

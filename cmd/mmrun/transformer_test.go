@@ -50,13 +50,13 @@ func TestTransformerCommands(t *testing.T) {
 		`model_type "gpt_neox" has no state`: {"fidelity", "--file", text, "--tokens", "64", "--samples", "4"},
 		"a sequence of 800 tokens is longer": {"passkey", "--lengths", "800", "--depths", "1", "--trials", "1"},
 	} {
-		wantError(t, mmrun(t, "", append([]string{args[0], "--model", dir, "--quiet"}, args[1:]...)...), exitFailure, says)
+		wantError(t, execute(t, "", append([]string{args[0], "--model", dir, "--quiet"}, args[1:]...)...), exitFailure, says)
 	}
-	full := mmrun(t, "", "generate", "--model", dir, "--quiet", "--temp", "0", "--max-tokens", "9", strings.Repeat("x", 598))
+	full := execute(t, "", "generate", "--model", dir, "--quiet", "--temp", "0", "--max-tokens", "9", strings.Repeat("x", 598))
 	if says := "a sequence of 601 tokens is longer than the model's 600"; full.status != exitFailure || !strings.Contains(full.stderr, says) {
 		t.Errorf("status %d, %q does not say %q", full.status, full.stderr, says)
 	}
-	wantError(t, mmrun(t, "", "convert", "--from", dir, "--to", filepath.Join(t.TempDir(), "x")), exitFailure, `model_type "gpt_neox" cannot be converted`)
+	wantError(t, execute(t, "", "convert", "--from", dir, "--to", filepath.Join(t.TempDir(), "x")), exitFailure, `model_type "gpt_neox" cannot be converted`)
 }
 
 func TestInspectTransformer(t *testing.T) {

@@ -79,7 +79,7 @@ func TestWrongUsage(t *testing.T) {
 		{"inspect --quantize=", `--quantize: "" is not known`},
 	} {
 		t.Run(test.args, func(t *testing.T) {
-			wantError(t, mmrun(t, "", strings.Fields(test.args)...), exitUsage, test.says)
+			wantError(t, execute(t, "", strings.Fields(test.args)...), exitUsage, test.says)
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
 )
 
 // greedyPrompt is how many tokens of a golden its greedy continuation follows.
@@ -55,16 +55,12 @@ func verifyAction(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	g, err := openGolden(c.String("golden"), cfg.VocabSize)
+	g, err := openGolden(c.String("golden"), cfg.Sizes().Vocab)
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	layers := 0
-	if cfg.Memory != nil {
-		layers = cfg.NumHiddenLayers
-	}
-	if err := g.checkMemory(layers); err != nil {
+	if err := g.checkNames(cfg); err != nil {
 		return err
 	}
 	e, err := openEngine(c, src)
@@ -74,7 +70,7 @@ func verifyAction(c *cli.Context) (err error) {
 	defer e.close(&err)
 	sig := signalsOf(c)
 	sig.graceful()
-	v := &verification{engine: e, golden: g, limit: limit}
+	v := &verification{opened: e, golden: g, limit: limit}
 	if err := v.run(sig.ctx); err != nil {
 		return err
 	}
@@ -83,7 +79,7 @@ func verifyAction(c *cli.Context) (err error) {
 
 // verification is one run of the command.
 type verification struct {
-	*engine
+	*opened
 	golden *golden
 	limit  tolerance
 	checks []*check
@@ -102,8 +98,8 @@ func (v *verification) run(ctx context.Context) error {
 		return err
 	}
 	defer state.Close()
-	reads := v.recordReads(state)
-	logits := v.check("logits", v.Config().VocabSize, "token", "logit")
+	recorded := v.record(state)
+	logits := v.check("logits", v.Sizes().Vocab, "token", "logit")
 	var want []float32
 	err = v.forwardAll(ctx, state, v.golden.tokens, func(first int, got []float32) error {
 		want = slices.Grow(want[:0], len(got))[:len(got)]
@@ -121,7 +117,16 @@ func (v *verification) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return v.memory(state, *reads)
+	records, err := recorded()
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := v.compareRecord(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // greedy continues the golden's first tokens one by one, as generation does, whatever the
@@ -153,83 +158,37 @@ func argmax(values []float32) int32 {
 	return int32(best)
 }
 
-// memory compares what the golden says about a MemMamba model's pools and reads.
-func (v *verification) memory(state *memmamba.State, reads []int32) error {
-	cfg := v.Config()
-	if cfg.Memory == nil {
+// compareRecord compares what a sequence left besides logits, if the golden has it.
+func (v *verification) compareRecord(r engine.Record) error {
+	if !v.golden.has(r.Name) {
 		return nil
 	}
-	if v.golden.has("reads") {
-		want, shape, err := v.golden.ints("reads", -1, cfg.NumHiddenLayers)
-		if err != nil {
-			return err
-		}
-		check := v.check("reads", cfg.NumHiddenLayers, "window", "layer")
-		if len(reads) != len(want) {
-			check.fail("%d windows, the golden has %d", len(reads)/cfg.NumHiddenLayers, shape[0])
-		} else {
-			check.compareInts(reads, want)
-		}
-	}
-	layers, err := state.Memory()
+	shape := slices.Clone(r.Shape)
+	shape[0] = -1 // a number that may differ is a comparison that fails
+	tensor, err := v.golden.shaped(r.Name, shape...)
 	if err != nil {
 		return err
 	}
-	if v.golden.has("pool_count") {
-		want, _, err := v.golden.ints("pool_count", cfg.NumHiddenLayers)
-		if err != nil {
-			return err
-		}
-		counts := make([]int32, len(layers))
-		for n, layer := range layers {
-			counts[n] = int32(len(layer.Notes))
-		}
-		v.check("pool_count", 1, "layer").compareInts(counts, want)
+	check := v.check(r.Name, r.Shape[len(r.Shape)-1], r.Axes...)
+	if len(r.Shape) == 1 {
+		check.columns = 1
 	}
-	for n, layer := range layers {
-		if err := v.notes(n, layer.Notes); err != nil {
-			return err
-		}
+	if tensor.Shape[0] != r.Shape[0] {
+		check.fail("%d %ss, the golden has %d", r.Shape[0], r.Axes[0], tensor.Shape[0])
+		return nil
 	}
-	return nil
-}
-
-// notes compares one layer's pool, note by note.
-func (v *verification) notes(layer int, notes []memmamba.Note) error {
-	var summaries, importance []float32
-	for _, note := range notes {
-		summaries = append(summaries, note.Summary...)
-		importance = append(importance, note.Importance)
+	if r.Ints != nil {
+		want, err := tensor.Int32s()
+		if err == nil {
+			check.compareInts(r.Ints, want)
+		}
+		return err
 	}
-	dim := v.Config().Memory.SummaryDim
-	for _, t := range []struct {
-		name  string
-		got   []float32
-		shape []int
-		units []string
-	}{
-		{fmt.Sprintf("pool.%d", layer), summaries, []int{-1, dim}, []string{"note", "number"}},
-		{fmt.Sprintf("importance.%d", layer), importance, []int{-1}, []string{"note"}},
-	} {
-		if !v.golden.has(t.name) {
-			continue
-		}
-		tensor, err := v.golden.floats(t.name, t.shape...)
-		if err != nil {
-			return err
-		}
-		want, err := tensor.Float32s()
-		if err != nil {
-			return err
-		}
-		check := v.check(t.name, t.shape[len(t.shape)-1], t.units...)
-		if len(t.got) != len(want) {
-			check.fail("%d notes, the golden has %d", len(notes), tensor.Shape[0])
-			continue
-		}
-		check.compare(t.got, want)
+	want, err := tensor.Float32s()
+	if err == nil {
+		check.compare(r.Floats, want)
 	}
-	return nil
+	return err
 }
 
 // verifyReport is what --json prints.

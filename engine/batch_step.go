@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/ops"
+	"github.com/mmrun/mmrun/vk"
+)
+
+// A batchStep feeds a token to each of up to so many sequences and finds the highest logits.
+type batchStep struct {
+	rows     int
+	programs [3]*graph.Program
+	step     *graph.Recording
+	choose   *graph.Recording // nil when all logits are as quickly read
+	fetch    *graph.Recording // brings them to the host; nil when they are there
+}
+
+// stepRows is for how many sequences the step of so many is made: those that are not there cost little,
+// and a step for every number would have to be built.
+func stepRows(sequences, most int) int {
+	rows := 1
+	for rows < sequences && rows < 8 {
+		rows *= 2
+	}
+	if sequences > 8 {
+		rows = (sequences + 7) / 8 * 8
+	}
+	return min(rows, most)
+}
+
+// allocate makes the memory of a batch of n, and the step of all of them, which needs the most.
+func (b *Batch) allocate(n int) (err error) {
+	m := b.model
+	for name, bytes := range map[string]int64{
+		ops.ParamsSlot: int64(n+1) * paramsBlock, // of the step, then of each row's beginning of a window
+		idsSlot:        4 * int64(n),
+		logitsSlot:     4 * int64(n) * int64(m.network.Ends().Head.Rows),
+		choicesSlot:    8 * ops.MaxTop * int64(n),
+	} {
+		if err := b.link.shared(name, bytes); err != nil {
+			return err
+		}
+	}
+	if b.layout.bytes > 0 {
+		if b.buffer, err = m.device.NewBuffer(b.layout.bytes, vk.DeviceLocal); err != nil {
+			return fmt.Errorf("states: %w", err)
+		}
+	}
+	if len(b.layout.growing) > 0 {
+		for row := range n {
+			b.grown = append(b.grown, newGrown(b.layout.growing))
+			if err := b.reserve(row, 1, 0); err != nil {
+				return err
+			}
+		}
+	}
+	step, err := b.plan(n)
+	if err != nil {
+		return err
+	}
+	bytes := int64(256)
+	for _, one := range append(step.programs[:], m.programs.begin) {
+		if one != nil {
+			bytes = max(bytes, one.Arena())
+		}
+	}
+	if b.arena, err = m.device.NewBuffer(bytes, vk.DeviceLocal); err != nil {
+		return fmt.Errorf("activations: %w", err)
+	}
+	b.steps = append(b.steps, step)
+	return nil
+}
+
+// plan makes the programs of a step of rows.
+func (b *Batch) plan(rows int) (*batchStep, error) {
+	s, vocab := &batchStep{rows: rows}, b.model.sizes.Vocab
+	builds := []func(*Pass){b.link.buildStep, func(p *Pass) { b.link.buildChoose(p, vocab) }, b.link.buildFetch}
+	wanted := []bool{true, chooses(b.model.sizes), !b.link.unified}
+	for i, build := range builds {
+		if !wanted[i] {
+			continue
+		}
+		var err error
+		if s.programs[i], err = b.model.plan(b.layout, rows, build); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// record binds the programs of a step, unless they are bound.
+func (b *Batch) record(s *batchStep) (*batchStep, error) {
+	for i, into := range []**graph.Recording{&s.step, &s.choose, &s.fetch} {
+		if s.programs[i] == nil || *into != nil {
+			continue
+		}
+		var err error
+		if *into, err = s.programs[i].Record(b.spans(0)); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// step returns the step for so many sequences.
+func (b *Batch) step(sequences int) (*batchStep, error) {
+	rows := stepRows(sequences, len(b.begins))
+	for _, s := range b.steps {
+		if s.rows == rows {
+			return b.record(s)
+		}
+	}
+	s, err := b.plan(rows)
+	if err != nil {
+		return nil, err
+	}
+	b.steps = append(b.steps, s)
+	return b.record(s)
+}
+
+// begin returns what happens in a row between two windows.
+func (b *Batch) begin(row int) (*graph.Recording, error) {
+	if b.begins[row] != nil {
+		return b.begins[row], nil
+	}
+	program, err := b.model.plan(b.layout, 1, func(p *Pass) {
+		p.row = row
+		b.link.copyParams(p.Graph)
+		p.network.(Windowed).Begin(p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.begins[row], err = program.Record(b.spans(1 + row))
+	return b.begins[row], err
+}
+
+// feed starts the step that feeds every sequence its token, with what is due before it, in one go.
+func (b *Batch) feed() error {
+	if len(b.active) == 0 {
+		return nil
+	}
+	b.submit = b.submit[:0]
+	ids, all := b.link.mapped(idsSlot), b.link.params(0)
+	all.pass(1, len(b.active))
+	for i, q := range b.active {
+		if q.position >= b.model.sizes.MaxTokens {
+			return &TooLongError{Tokens: q.position + 1, Most: b.model.sizes.MaxTokens}
+		}
+		if err := b.reserve(q.row, q.position+1, q.position); err != nil {
+			return err
+		}
+		binary.LittleEndian.PutUint32(ids[4*i:], uint32(q.Token))
+		all.sequence(i, q.position, q.row)
+		if err := b.due(q); err != nil {
+			return err
+		}
+	}
+	step, err := b.step(len(b.active))
+	if err != nil {
+		return err
+	}
+	b.submit = append(b.submit, step.step)
+	if step.choose != nil {
+		b.submit = append(b.submit, step.choose)
+	}
+	if b.pending, err = graph.Submit(b.submit...); err != nil {
+		return b.fail(err)
+	}
+	b.choice, b.fed = step, append(b.fed[:0], b.active...)
+	for _, q := range b.active {
+		q.position++
+		q.recent = remembered(q.recent, q.Token)
+	}
+	return nil
+}
+
+// due adds what has to be done before a sequence's token.
+func (b *Batch) due(q *Sequence) error {
+	if !b.model.begins(q.position) {
+		return nil
+	}
+	own := b.link.params(1 + q.row)
+	own.pass(1, 1)
+	own.sequence(0, q.position, q.row)
+	r, err := b.begin(q.row)
+	if err == nil {
+		b.submit = append(b.submit, r)
+	}
+	return err
+}
+
+// spans are where programs of the batch find everything, their parameters in one of the blocks.
+func (b *Batch) spans(block int) graph.Spans {
+	own := map[string]vk.Span{}
+	if b.buffer != nil {
+		own[stateSlot] = b.buffer.Whole()
+	}
+	for row, g := range b.grown {
+		g.slots(own, row)
+	}
+	slots := b.link.slots(own)
+	for _, name := range []string{ops.ParamsSlot, ops.ParamsSlot + hostSide} {
+		if span, ok := slots[name]; ok {
+			slots[name] = span.Buffer.Span(int64(block)*paramsBlock, ops.ParamsBytes)
+		}
+	}
+	return graph.Spans{Arena: b.arena.Whole(), Slots: slots}
+}
+
+// closeSteps gives back what is bound to the batch's memory. Their programs stay.
+func (b *Batch) closeSteps() {
+	for _, s := range b.steps {
+		for _, r := range []**graph.Recording{&s.step, &s.choose, &s.fetch} {
+			if *r != nil {
+				(*r).Close()
+				*r = nil
+			}
+		}
+	}
+}

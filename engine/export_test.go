@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/quant"
+	"github.com/mmrun/mmrun/vk"
+)
+
+// What tests see of the inside.
+const (
+	ChooseFrom  = chooseFrom
+	FirstTokens = firstTokens
+	TokensStep  = tokensStep
+)
+
+// VK is the model's device, also once it is closed.
+func (m *Model) VK() *vk.Device { return m.device }
+
+// Fingerprint tells models apart.
+func (m *Model) Fingerprint() [32]byte { return m.source }
+
+// Weights are the buffers of the weights.
+func (m *Model) Weights() []*vk.Buffer { return m.loaded.buffers }
+
+// Step and Choose are the programs of a token alone; Choose is nil where the host chooses.
+func (m *Model) Step() *graph.Program   { return m.programs.step }
+func (m *Model) Choose() *graph.Program { return m.programs.choose }
+
+// PromptPass is the program for a pass of so many tokens, and for how many it was made.
+func (m *Model) PromptPass(tokens int) (made int, program *graph.Program, err error) {
+	program, err = m.prompt(tokens)
+	for _, one := range m.programs.passes {
+		if one.program == program {
+			made = one.tokens
+		}
+	}
+	return made, program, err
+}
+
+// Separate has a model go on as on a device with memory of its own: what the host writes and reads is then
+// another buffer, copied to and from.
+func (m *Model) Separate() error {
+	chunk := m.Chunk()
+	m.programs.close()
+	m.arena.Close()
+	m.programs, m.arena = nil, nil
+	return m.build(chunk, false)
+}
+
+// Fetches says whether logits have to be brought to the host.
+func (m *Model) Fetches() bool { return m.programs.fetch != nil }
+
+// ChoiceBytes are what the host reads of a choice.
+func (k *link) ChoiceBytes() int64  { return k.spans[choicesSlot+hostSide].Size }
+func (m *Model) ChoiceBytes() int64 { return m.programs.ChoiceBytes() }
+func (b *Batch) ChoiceBytes() int64 { return b.link.ChoiceBytes() }
+
+// Reserve makes room for so many tokens.
+func (s *State) Reserve(tokens int64) error { return s.reserve(tokens) }
+
+// CloseRecordings gives back what is bound to the state.
+func (s *State) CloseRecordings() { s.closeRecordings() }
+
+// Fed is how many tokens of a sequence were fed.
+func (q *Sequence) Fed() int64 { return q.position }
+
+// StepOf plans a step of so many sequences.
+func (b *Batch) StepOf(rows int) (step, choose *graph.Program, err error) {
+	s, err := b.plan(rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.programs[0], s.programs[1], nil
+}
+
+// Download is State.Download of a sequence in a batch.
+func (b *Batch) Download(q *Sequence, layer int, name string) ([]byte, error) {
+	if err := b.pending.Wait(); err != nil {
+		return nil, err
+	}
+	if b.grown != nil {
+		if p := b.grown[q.row].find(layer, name); p != nil {
+			data := make([]byte, q.position*p.tokenBytes())
+			return data, b.model.device.Download(data, p.of(q.position))
+		}
+	}
+	r, err := b.layout.find(layer, name)
+	if err != nil || r.size() == 0 {
+		return nil, err
+	}
+	data := make([]byte, r.size())
+	return data, b.model.device.Download(data, b.buffer.Span(r.of(q.row), r.size()))
+}
+
+// Logits are those after the last token that was fed to a sequence of a batch.
+func (b *Batch) Logits(q *Sequence) ([]float32, error) {
+	err := b.pending.Wait()
+	if err == nil && b.choice.fetch != nil {
+		err = b.choice.fetch.Run()
+	}
+	if err != nil {
+		return nil, err
+	}
+	logits := make([]float32, b.model.sizes.Vocab)
+	return logits, b.link.readLogits(logits, slices.Index(b.fed, q))
+}
+
+// nowhere is a place without memory.
+type nowhere struct{}
+
+func (nowhere) NewBuffer(int64, vk.Memory) (*vk.Buffer, error)               { return new(vk.Buffer), nil }
+func (nowhere) Upload(vk.Span, int64, func(p []byte, off int64) error) error { return nil }
+
+// Compile makes every program of a model for a device that cannot hold it, its matrices in a format unless
+// that is nil, and the steps of batches of so many sequences.
+func Compile(device *vk.Device, src checkpoint.Source, to *quant.Format, batches []int) (err error) {
+	m := &Model{device: device}
+	data, err := src.Config()
+	if err != nil {
+		return err
+	}
+	if m.config, err = ParseConfig(src.Path("config.json"), data); err != nil {
+		return err
+	}
+	tensors, err := src.Tensors()
+	if err != nil {
+		return err
+	}
+	if m.network, m.loaded, err = loadWeights(nowhere{}, tensors, m.config, to, nil); err != nil {
+		return err
+	}
+	if err := m.loaded.wait(); err != nil {
+		return err
+	}
+	m.sizes, m.layout = m.config.Sizes(), newLayout(m.config.Parts(), 1)
+	p := sizedPrograms(m, DefaultChunk, unified(device.Info()))
+	m.programs = p
+	err = p.plan(m)
+	for _, one := range p.passes {
+		if err == nil {
+			_, err = m.plan(m.layout, one.tokens, p.buildPrompt)
+		}
+	}
+	if err == nil {
+		_, err = m.plan(m.layout, p.rowsBlock, func(pass *Pass) { p.buildScore(pass, m.sizes.Vocab) })
+	}
+	b := &Batch{model: m, layout: newLayout(m.config.Parts(), MaxBatch), link: newLink(device, p.unified)}
+	for _, rows := range batches {
+		if err == nil {
+			_, err = b.plan(rows)
+		}
+	}
+	return err
+}

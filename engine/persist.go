@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/mmrun/mmrun/vk"
+)
+
+// A saved state is, in little-endian order:
+//
+//	magic, format version, fingerprint of the model
+//	position, logits, recent tokens, a token generated and not fed: counts and numbers
+//	the block of parts of fixed size, without derived ones
+//	every growing part's rows of all tokens, part after part
+//	SHA-256 of all that comes before
+const (
+	stateMagic   = "mmrun state\n"
+	stateVersion = uint32(3)
+)
+
+type stateHeader struct {
+	Magic    [len(stateMagic)]byte
+	Version  uint32
+	Model    fingerprint
+	Position int64
+	Logits   uint32 // how many follow
+	Recent   uint32
+	Next     uint32
+	Block    int64
+}
+
+// savedBytes is how long the parts of a saved state are.
+func (m *Model) savedBytes(position int64) int64 {
+	return m.layout.saved + position*m.layout.tokenBytes()
+}
+
+// MaxSavedBytes bounds what MarshalBinary returns of any state of the model.
+func (m *Model) MaxSavedBytes() int64 {
+	most := int64(0)
+	if m.layout.tokenBytes() > 0 { // a sequence that grows can get so long
+		most = m.sizes.MaxTokens
+	}
+	return m.savedBytes(most) + 4*int64(m.sizes.Vocab+recentTokens) + 1024
+}
+
+// saveParts brings the parts of a state to the host.
+func (s *State) saveParts() ([]byte, error) {
+	data, err := s.download(0, s.model.layout.saved)
+	for _, p := range s.grown {
+		if err != nil {
+			return nil, err
+		}
+		var rows []byte
+		rows, err = s.downloadRows(p)
+		data = append(data, rows...)
+	}
+	return data, err
+}
+
+// restoreParts puts the parts of a saved state on the device.
+func (s *State) restoreParts(data []byte, position int64) error {
+	m := s.model
+	if err := s.reserve(max(position, 1)); err != nil {
+		return err
+	}
+	if saved := m.layout.saved; saved > 0 {
+		if err := m.upload(s.buffer.Span(0, saved), data[:saved]); err != nil {
+			return s.fail(err)
+		}
+		data = data[saved:]
+	}
+	for _, p := range s.grown {
+		if position == 0 {
+			break
+		}
+		rows := position * p.tokenBytes()
+		if err := m.upload(p.of(position), data[:rows]); err != nil {
+			return s.fail(err)
+		}
+		data = data[rows:]
+	}
+	return nil
+}
+
+// upload fills a span of the device's memory.
+func (m *Model) upload(to vk.Span, data []byte) error {
+	return m.device.Upload(to, 4, func(p []byte, at int64) error {
+		copy(p, data[at:])
+		return nil
+	})
+}
+
+// MarshalBinary returns the state as a file of its own, from which the sequence goes on as if it had
+// never been interrupted.
+func (s *State) MarshalBinary() ([]byte, error) {
+	m := s.model
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ready(s); err != nil {
+		return nil, err
+	}
+	block, err := s.saveParts()
+	if err != nil {
+		return nil, err
+	}
+	h := stateHeader{
+		Version: stateVersion, Model: m.source, Position: s.position,
+		Logits: uint32(len(s.logits)), Recent: uint32(len(s.recent)), Next: uint32(len(s.next)), Block: int64(len(block)),
+	}
+	copy(h.Magic[:], stateMagic)
+	var out bytes.Buffer
+	for _, part := range []any{h, s.logits, s.recent, s.next, block} {
+		if err := binary.Write(&out, binary.LittleEndian, part); err != nil {
+			return nil, fmt.Errorf("state: %w", err)
+		}
+	}
+	digest := sha256.Sum256(out.Bytes())
+	return append(out.Bytes(), digest[:]...), nil
+}
+
+// UnmarshalBinary makes the state that of a saved one, also after a call that failed. What is no state of this
+// model, was cut short or altered, is refused and changes nothing: ErrOtherModel or ErrRefused.
+func (s *State) UnmarshalBinary(data []byte) error {
+	m := s.model
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ready(s); err != nil && s.failed == nil {
+		return err
+	}
+	h, body, err := m.openSaved(data)
+	if err != nil {
+		return fmt.Errorf("saved state: %w", err)
+	}
+	logits, recent, next := make([]float32, h.Logits), make([]int32, h.Recent), make([]int32, h.Next)
+	for _, part := range []any{logits, recent, next} {
+		if err := binary.Read(body, binary.LittleEndian, part); err != nil {
+			return fmt.Errorf("saved state: %w", err)
+		}
+	}
+	block, err := io.ReadAll(body)
+	if err == nil {
+		err = m.checkSaved(block, h, recent, next)
+	}
+	if err != nil {
+		return fmt.Errorf("saved state: %w", err)
+	}
+	if err := s.restoreParts(block, h.Position); err != nil {
+		return err
+	}
+	s.position, s.logits, s.recent, s.next, s.timings, s.failed = h.Position, logits, recent, next, Timings{}, nil
+	if len(logits) == 0 {
+		s.logits = nil
+	}
+	if m.programs.restore == nil {
+		return nil
+	}
+	return s.fail(s.run(m.programs.restore, nil))
+}
+
+// openSaved checks everything about a saved state but its contents.
+func (m *Model) openSaved(data []byte) (stateHeader, io.Reader, error) {
+	var h stateHeader
+	size := binary.Size(h)
+	if len(data) < size+sha256.Size {
+		return h, nil, fmt.Errorf("%w: cut short: %d bytes", ErrRefused, len(data))
+	}
+	body := bytes.NewReader(data[:len(data)-sha256.Size])
+	if err := binary.Read(body, binary.LittleEndian, &h); err != nil {
+		return h, nil, err
+	}
+	if string(h.Magic[:]) != stateMagic {
+		return h, nil, fmt.Errorf("%w: not a state of mmrun", ErrRefused)
+	}
+	if h.Version != stateVersion {
+		return h, nil, fmt.Errorf("%w: format version %d, this program reads %d", ErrRefused, h.Version, stateVersion)
+	}
+	if digest := sha256.Sum256(data[:len(data)-sha256.Size]); !bytes.Equal(digest[:], data[len(data)-sha256.Size:]) {
+		return h, nil, fmt.Errorf("%w: checksum does not match: the file was altered or cut short", ErrRefused)
+	}
+	if h.Model != m.source {
+		return h, nil, fmt.Errorf("%w: fingerprint %x, this model's is %x", ErrOtherModel, h.Model[:6], m.source[:6])
+	}
+	if h.Position < 0 || h.Position > m.sizes.MaxTokens {
+		return h, nil, fmt.Errorf("%w: position %d with %d logits", ErrRefused, h.Position, h.Logits)
+	}
+	counts := 4 * (int64(h.Logits) + int64(h.Recent) + int64(h.Next))
+	if h.Logits != 0 && h.Logits != uint32(m.sizes.Vocab) || h.Recent > recentTokens || h.Next > 1 ||
+		h.Block != m.savedBytes(h.Position) || counts+h.Block != int64(body.Len()) {
+		return h, nil, fmt.Errorf("%w: %d logits, %d and %d tokens and a block of %d bytes in %d bytes do not fit the model", ErrRefused, h.Logits, h.Recent, h.Next, h.Block, body.Len())
+	}
+	return h, body, nil
+}
+
+// checkSaved checks what kernels and callers rely on.
+func (m *Model) checkSaved(block []byte, h stateHeader, recent, next []int32) error {
+	if h.Position > 0 && h.Logits == 0 {
+		return fmt.Errorf("%w: position %d with %d logits", ErrRefused, h.Position, h.Logits)
+	}
+	for _, id := range append(next, recent...) {
+		if id < 0 || int(id) >= m.sizes.Vocab {
+			return fmt.Errorf("%w: token id %d is outside the vocabulary of %d", ErrRefused, id, m.sizes.Vocab)
+		}
+	}
+	checked, ok := m.config.(Checked)
+	if !ok {
+		return nil
+	}
+	err := checked.CheckState(SavedState{Position: h.Position, Part: func(layer int, name string) []byte {
+		r, err := m.layout.find(layer, name)
+		if err != nil {
+			return nil
+		}
+		return block[r.at : r.at+r.size()]
+	}})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return nil
+}

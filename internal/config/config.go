@@ -1,0 +1,69 @@
+// Package config reads config.json with errors in the words of someone who reads the file.
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+)
+
+// Decode is json.Unmarshal; its errors name the field and what is expected there.
+func Decode(data []byte, into any) error {
+	err := json.Unmarshal(data, into)
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &kind) && strings.HasPrefix(kind.Value, "number "):
+		return fmt.Errorf("%s: %s is not %s of %d bits", kind.Field, strings.TrimPrefix(kind.Value, "number "), wordsFor(kind.Type), kind.Type.Bits())
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Errorf("%s: %s where %s is expected", kind.Field, articled(kind.Value), wordsFor(kind.Type))
+	case errors.As(err, &syntax):
+		return fmt.Errorf("broken JSON at byte %d: %v", syntax.Offset, err)
+	}
+	return fmt.Errorf("broken JSON: %v", err)
+}
+
+// articled names a kind of value as encoding/json does, such as "number 1.5", in a sentence.
+func articled(value string) string {
+	switch {
+	case value == "bool":
+		return "true or false"
+	case strings.HasPrefix(value, "array"), strings.HasPrefix(value, "object"):
+		return "an " + value
+	}
+	return "a " + value
+}
+
+// wordsFor is what a field of that type holds.
+func wordsFor(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int32, reflect.Slice:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	}
+	return "a " + t.Kind().String()
+}
+
+// Within refuses a field whose value is out of its bounds.
+func Within(name string, value, low, high int) error {
+	if value < low || value > high {
+		return fmt.Errorf("%s %d is not within %d to %d", name, value, low, high)
+	}
+	return nil
+}
+
+// Epsilon refuses a field that is no small positive number.
+func Epsilon(name string, eps float64) error {
+	if !(eps >= 0) || math.IsInf(eps, 0) {
+		return fmt.Errorf("%s %g is not a small positive number", name, eps)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package memmamba
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/internal/config"
+	"github.com/mmrun/mmrun/ops"
+)
+
+func init() {
+	engine.Register(engine.Architecture{ModelTypes: []string{"memmamba"}, Configure: readMemMamba})
+}
+
+// MemoryConfig is what a MemMamba config.json adds (arXiv 2510.03279); keys the paper has no
+// number for are marked ours.
+type MemoryConfig struct {
+	SummaryDim     int     `json:"memory_summary_dim"`     // S, 64 in the paper
+	PoolSize       int     `json:"memory_pool_size"`       // P, 50 in the paper
+	NoteThreshold  float64 `json:"memory_note_threshold"`  // τ1
+	StateThreshold float64 `json:"memory_state_threshold"` // τ2
+	Period         int     `json:"cross_layer_period"`     // p
+	Window         int     `json:"memory_window"`          // W in tokens (ours)
+	Replacement    string  `json:"memory_replacement"`     // "fifo" or "priority"
+	Pooling        string  `json:"cross_layer_pooling"`    // "concat", "mean" or "max"
+	Fusion         string  `json:"memory_fusion"`          // "residual" or "gated"
+	MixerType      string  `json:"mixer_type"`             // what stands under the memory (ours)
+}
+
+// The limits of a memory.
+const (
+	maxSummary = ops.MaxSummary
+	maxPool    = ops.MaxPool
+	maxWindow  = ops.MaxWindow
+)
+
+// readMemMamba reads a config.json: the memory's settings, and those of the mixer under it.
+func readMemMamba(data []byte) (engine.Config, error) {
+	m := defaultMemory()
+	if err := config.Decode(data, m); err != nil {
+		return nil, err
+	}
+	if mixers[m.MixerType] == nil {
+		return nil, fmt.Errorf("mixer_type %q is not known (%s are)", m.MixerType, strings.Join(Mixers(), ", "))
+	}
+	c, err := configure(m.MixerType, data)
+	if err == nil {
+		err = m.validate(c.NumHiddenLayers)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Memory = m
+	return c, nil
+}
+
+func defaultMemory() *MemoryConfig {
+	return &MemoryConfig{
+		SummaryDim: 64, PoolSize: 50, NoteThreshold: 0.5, StateThreshold: 0.5, Period: absent, Window: 64,
+		Replacement: "fifo", Pooling: "concat", Fusion: "residual", MixerType: "mamba",
+	}
+}
+
+func (m *MemoryConfig) validate(layers int) error {
+	if m.Period == absent {
+		m.Period, layers = 4, max(4, layers) // a model of fewer layers has no cross-layer attention
+	}
+	for _, f := range []struct {
+		name       string
+		value, max int
+	}{
+		{"memory_summary_dim", m.SummaryDim, maxSummary},
+		{"memory_pool_size", m.PoolSize, maxPool},
+		{"memory_window", m.Window, maxWindow},
+		{"cross_layer_period", m.Period, layers},
+	} {
+		if f.value < 1 || f.value > f.max {
+			return fmt.Errorf("%s %d is not within 1 to %d", f.name, f.value, f.max)
+		}
+	}
+	for _, f := range []struct {
+		name, value string
+		known       []string
+	}{
+		{"memory_replacement", m.Replacement, []string{"fifo", "priority"}},
+		{"cross_layer_pooling", m.Pooling, []string{"concat", "mean", "max"}},
+		{"memory_fusion", m.Fusion, []string{"residual", "gated"}},
+	} {
+		if !slices.Contains(f.known, f.value) {
+			return fmt.Errorf("%s %q is not one of %v", f.name, f.value, f.known)
+		}
+	}
+	return nil
+}
+
+// How it is decided whether a layer reads its own pool.
+type readRule int
+
+const (
+	readsByState readRule = iota // by its recurrent state at the window's start
+	readsAlways                  // after the first window: every score's sigmoid is above τ2
+	readsNever                   // none is
+)
+
+func (m *MemoryConfig) reads() readRule {
+	switch {
+	case m.StateThreshold <= 0:
+		return readsAlways
+	case m.StateThreshold >= 1:
+		return readsNever
+	}
+	return readsByState
+}
+
+// crosses says whether layer l, counted from 0, has cross-layer attention.
+func (m *MemoryConfig) crosses(l int) bool { return (l+1)%m.Period == 0 }

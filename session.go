@@ -1,0 +1,131 @@
+package mmrun
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/sample"
+)
+
+// GenerateOptions say how a text is continued.
+type GenerateOptions struct {
+	MaxTokens int                   // at the most; 0 only reads the prompt
+	Sample    sample.Options        // how the next token is chosen; the zero value takes the likeliest
+	Stop      []string              // texts before which the text ends
+	StopIDs   []int32               // tokens that end the text; those of the model's config when nil
+	Progress  func(done, total int) // called while the prompt is read, in tokens; may be nil
+}
+
+// A Session is a sequence of text with everything that the model carries of it.
+type Session struct {
+	model *Model
+	state *engine.State
+	last  *Text // of the last Generate
+}
+
+// NewSession returns an empty sequence. Close gives it back.
+func (m *Model) NewSession() (*Session, error) {
+	state, err := m.NewState()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{model: m, state: state}, nil
+}
+
+// Generate appends a prompt to the sequence and yields its continuation in pieces of text, each of whole
+// characters, as soon as it is certain. The prompt may be empty where the sequence has text already. What was
+// yielded belongs to the sequence; of a stop string the tokens do, too, its text is not yielded. When ctx
+// ends, so does the text, with the context's error: the sequence stands after the last token.
+func (s *Session) Generate(ctx context.Context, prompt string, o GenerateOptions) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := s.generate(ctx, prompt, o, yield); err != nil {
+			yield("", err)
+		}
+	}
+}
+
+func (s *Session) generate(ctx context.Context, prompt string, o GenerateOptions, yield func(string, error) bool) error {
+	if slices.Contains(o.Stop, "") {
+		return fmt.Errorf("a stop string is empty")
+	}
+	ids, err := s.encode(prompt)
+	if err != nil {
+		return err
+	}
+	options := engine.GenerateOptions{MaxTokens: o.MaxTokens, Sample: o.Sample, Stop: o.StopIDs, Progress: o.Progress}
+	options.Sample.Vocab = s.model.tokenizer.VocabSize() // rows beyond it are padding
+	text := NewText(s.model.tokenizer, o.Stop)
+	s.last = text
+	for id, err := range s.model.Generate(ctx, s.state, ids, options) {
+		if err != nil {
+			return err
+		}
+		if piece := text.Add(id); piece != "" && !yield(piece, nil) {
+			return nil
+		}
+		if text.Finish != "" {
+			break
+		}
+	}
+	if piece := text.End(o.MaxTokens, false, false); piece != "" {
+		yield(piece, nil)
+	}
+	return nil
+}
+
+// encode turns a prompt into tokens. An empty one is none where the sequence has text.
+func (s *Session) encode(prompt string) ([]int32, error) {
+	if prompt != "" {
+		return s.model.tokenizer.Encode(prompt)
+	}
+	if s.state.Position() == 0 {
+		return nil, ErrEmptyPrompt
+	}
+	return nil, nil
+}
+
+// Finish is how the text of the last Generate ended, empty before its end.
+func (s *Session) Finish() Finish {
+	if s.last == nil {
+		return ""
+	}
+	return s.last.Finish
+}
+
+// Position is how many tokens the sequence has.
+func (s *Session) Position() int64 { return s.state.Position() }
+
+// State is the sequence as the model's methods take it that work on tokens.
+func (s *Session) State() *engine.State { return s.state }
+
+// Timings are how long the sequence's tokens took so far.
+func (s *Session) Timings() engine.Timings { return s.state.Timings() }
+
+// Fork branches the sequence: a second one that goes on from here by itself.
+func (s *Session) Fork() (*Session, error) {
+	state, err := s.state.Clone()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{model: s.model, state: state}, nil
+}
+
+// Reset makes the sequence empty.
+func (s *Session) Reset() error {
+	s.last = nil
+	return s.state.Reset()
+}
+
+// MarshalBinary returns the sequence as a file of its own, from which it goes on as if it had never been
+// interrupted.
+func (s *Session) MarshalBinary() ([]byte, error) { return s.state.MarshalBinary() }
+
+// UnmarshalBinary makes the sequence that of a saved one. What is no state of this model, was cut short or altered,
+// is refused and changes nothing.
+func (s *Session) UnmarshalBinary(data []byte) error { return s.state.UnmarshalBinary(data) }
+
+// Close frees the sequence.
+func (s *Session) Close() { s.state.Close() }
