@@ -26,7 +26,7 @@ type Pace struct {
 }
 
 // careful is what is assumed of a device before anything was measured: less than an integrated GPU does.
-var careful = [3]float64{20e-6, 1 / 10e9, 1 / 50e9}
+var careful = [3]float64{20e-6, 1 / 5e9, 1 / 20e9}
 
 // The bounds of what one measurement changes: a device may have been busy with something else.
 const slower, faster = 4.0, 0.5
