@@ -40,6 +40,7 @@ type Batch struct {
 	failed  error      // of the device, after which the sequences are undefined
 
 	submit []*graph.Recording // reused, as what follows
+	at     []int64
 	room   []sample.Choice
 	logits []float32
 }

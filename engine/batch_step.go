@@ -163,7 +163,7 @@ func (b *Batch) feed() error {
 	if err != nil {
 		return err
 	}
-	b.submit = append(b.submit, step.step)
+	b.submit = append(b.submit, step.step.At(b.positions()...))
 	if step.choose != nil {
 		b.submit = append(b.submit, step.choose)
 	}
@@ -176,6 +176,15 @@ func (b *Batch) feed() error {
 		q.recent = remembered(q.recent, q.Token)
 	}
 	return nil
+}
+
+// positions are those of the sequences by row of the state; 0 where there is none.
+func (b *Batch) positions() []int64 {
+	b.at = append(b.at[:0], make([]int64, len(b.begins))...)
+	for _, q := range b.active {
+		b.at[q.row] = q.position
+	}
+	return b.at
 }
 
 // due adds what has to be done before a sequence's token.

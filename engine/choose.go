@@ -46,7 +46,7 @@ func (m *Model) startStep(s *State, choose bool, before *graph.Recording) error 
 	if err != nil {
 		return err
 	}
-	return m.start(s, choose, before, r)
+	return m.start(s, choose, before, r.At(s.position))
 }
 
 // startHead starts what makes the logits of the last of a pass's n tokens.

@@ -15,7 +15,7 @@ import (
 
 // wordy opens a random MemMamba model whose vocabulary is large enough for choices on the device, with
 // padding behind it.
-func wordy(t tester) *Model {
+func wordy(t testing.TB) *Model {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "model")
 	c := refmodel.Default(refmodel.MemMamba)

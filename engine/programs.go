@@ -54,6 +54,9 @@ type recordKey struct {
 // newPrograms plans the programs that every model needs and makes the buffers that they share.
 func newPrograms(m *Model, chunk int, unified bool) (*programs, error) {
 	p := sizedPrograms(m, chunk, unified)
+	if p.rowsBlock == 0 {
+		return nil, fmt.Errorf("vocab_size %d: the logits of one token do not fit a binding of the device", m.sizes.Vocab)
+	}
 	err := p.allocate(m.sizes)
 	if err == nil {
 		err = p.plan(m)
@@ -66,10 +69,10 @@ func newPrograms(m *Model, chunk int, unified bool) (*programs, error) {
 }
 
 // sizedPrograms says for how many tokens programs are to be made.
-func sizedPrograms(m *Model, chunk int, unified bool) *programs {
+func sizedPrograms(m *Model, chunk int, unified bool) (*programs, error) {
 	p := &programs{
 		link: newLink(m.device, unified), chunkTokens: chunk, passTokens: chunk,
-		rowsBlock: rowsBlock(m.device.Info().Limits, m.sizes.Vocab), recorded: map[recordKey]*graph.Recording{},
+		rowsBlock: ops.LogitRows(m.device.Info().Limits, m.sizes.Vocab, mostRows), recorded: map[recordKey]*graph.Recording{},
 	}
 	if bounded, ok := m.config.(Bounded); ok {
 		p.passTokens = bounded.PassTokens(chunk)
@@ -80,13 +83,7 @@ func sizedPrograms(m *Model, chunk int, unified bool) *programs {
 		}
 	}
 	p.passes = append(p.passes, &promptPass{tokens: p.passTokens})
-	return p
-}
-
-// rowsBlock is how many rows of logits fit one binding.
-func rowsBlock(limits vk.Limits, vocab int) int {
-	binding := min(int64(limits.MaxStorageBufferRange), 16*int64(limits.MaxTexelBufferElements))
-	return int(max(1, min(mostRows, binding/(4*int64(ops.Padded(vocab))))))
+	return p, nil
 }
 
 // allocate makes the buffers behind the slots.

@@ -264,7 +264,7 @@ func (s *State) run(program *graph.Program, before *graph.Recording) error {
 	if err != nil {
 		return err
 	}
-	return graph.Run(before, r)
+	return graph.Run(before, r.At(s.position))
 }
 
 // spans are where programs find the state and what they share.

@@ -40,9 +40,6 @@ type Kernel struct {
 	Plain  bool // the shader has no access axis
 }
 
-// Cost is what a kernel call has to move and to compute at the least, for profiles.
-type Cost struct{ Bytes, Flops int64 }
-
 type node struct {
 	op       string
 	pipeline *vk.Pipeline
@@ -50,6 +47,7 @@ type node struct {
 	push     []byte
 	groups   [3]uint32
 	cost     Cost
+	growth   Growth
 	barrier  bool // before it
 }
 

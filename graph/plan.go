@@ -55,16 +55,6 @@ func (p *Program) Barriers() int {
 	return count
 }
 
-// Cost is what one run moves and computes at the least, for all tokens it is planned for.
-func (p *Program) Cost() Cost {
-	var sum Cost
-	for _, n := range p.nodes {
-		sum.Bytes += n.cost.Bytes
-		sum.Flops += n.cost.Flops
-	}
-	return sum
-}
-
 // checkWritten refuses a temporary that node i is the first to use without writing it.
 func (n *node) checkWritten(i int) error {
 	for _, v := range n.args {
@@ -118,19 +108,27 @@ type extent struct {
 	space    any
 	from, to int64
 	write    bool
+	home     *home
+	part     int // of the home, 0 for all
 }
 
-func (h *home) extent(write bool) extent {
+func (v Value) extent(write bool) extent {
+	h := v.home
+	e := extent{space: "arena", from: h.offset, to: h.offset + h.size, write: write, home: h, part: v.part}
 	switch h.kind {
-	case temporary:
-		return extent{"arena", h.offset, h.offset + h.size, write}
 	case slot:
-		if h.whole {
-			return extent{"slot " + h.name, 0, math.MaxInt64, write}
+		if e.space = "slot " + h.name; h.whole {
+			e.from, e.to = 0, math.MaxInt64
 		}
-		return extent{"slot " + h.name, h.offset, h.offset + h.size, write}
+	case constant:
+		e.space, e.from, e.to = h.span.Buffer, h.span.Off, h.span.Off+h.size
 	}
-	return extent{h.span.Buffer, h.span.Off, h.span.Off + h.size, write}
+	return e
+}
+
+// apart says whether two extents are different parts of a home.
+func (e extent) apart(other extent) bool {
+	return e.home == other.home && e.part != other.part && e.part > 0 && other.part > 0
 }
 
 // placeBarriers puts a barrier before every node that touches what an earlier one, since the last
@@ -143,7 +141,7 @@ func placeBarriers(nodes []node) {
 		for j, v := range n.args {
 			reads, writes := n.access(j)
 			if reads || writes {
-				own = append(own, v.home.extent(writes))
+				own = append(own, v.extent(writes))
 			}
 		}
 		if conflict(open, own) {
@@ -157,7 +155,7 @@ func placeBarriers(nodes []node) {
 func conflict(open, own []extent) bool {
 	for _, a := range open {
 		for _, b := range own {
-			if a.space == b.space && (a.write || b.write) && a.from < b.to && b.from < a.to {
+			if a.space == b.space && (a.write || b.write) && a.from < b.to && b.from < a.to && !a.apart(b) {
 				return true
 			}
 		}

@@ -272,6 +272,26 @@ func TestBarriers(t *testing.T) {
 			g.Copy(g.Slot("x", 0, 2, 64), a)
 			g.Copy(g.Slot("x", 256, 1, 64), b)
 		}},
+		{"parts that calls share out", 1, func(g *Graph, a, b, c, d Value) {
+			x := g.Temp(1, 64)
+			g.Copy(g.Part(x, 1), a)
+			g.Copy(g.Part(x, 2), b)
+			g.Copy(c, x)
+		}},
+		{"the same part", 1, func(g *Graph, a, b, c, d Value) {
+			x := g.Temp(1, 64)
+			g.Copy(g.Part(x, 2), a)
+			g.Copy(g.Part(x, 2), b)
+		}},
+		{"a part and all", 1, func(g *Graph, a, b, c, d Value) {
+			x := g.Temp(1, 64)
+			g.Copy(g.Part(x, 2), a)
+			g.Copy(x, b)
+		}},
+		{"parts of different values", 1, func(g *Graph, a, b, c, d Value) {
+			g.Copy(g.Part(g.Slot("x", 0, 1, 64), 1), a)
+			g.Copy(g.Part(g.Slot("x", 0, 1, 64), 2), b)
+		}},
 	} {
 		g := New(device)
 		size := 1

@@ -15,15 +15,11 @@ type Spans struct {
 
 // A Recording is a program in command buffers, bound to its memory, ready to run any number of times.
 type Recording struct {
-	device   *vk.Device
-	commands []*vk.Commands
-	nodes    []node
-	timed    bool
+	device    *vk.Device
+	pieces    []piece
+	positions []int64 // see At
+	timed     bool
 }
-
-// burst bounds the work of one submission in floating point operations: drivers of integrated GPUs
-// give a device up for lost when one submission holds it for seconds.
-const burst = 200e9
 
 // Record writes the program into command buffers. Close gives them back.
 func (p *Program) Record(s Spans) (*Recording, error) { return p.record(s, false) }
@@ -36,51 +32,55 @@ func (p *Program) record(s Spans, timed bool) (*Recording, error) {
 	if s.Arena.Size < p.arena {
 		return nil, fmt.Errorf("arena: %d bytes, the program needs %d", s.Arena.Size, p.arena)
 	}
-	r := &Recording{device: p.device, nodes: p.nodes, timed: timed}
-	var flops int64
-	for i := range p.nodes {
-		n := &p.nodes[i]
-		if len(r.commands) == 0 || flops+n.cost.Flops > burst && !timed {
-			flops = 0
-			if err := r.next(); err != nil {
-				r.Close()
-				return nil, err
-			}
-		}
-		flops += n.cost.Flops
-		if err := r.add(n, s); err != nil {
+	r := &Recording{device: p.device, timed: timed}
+	for _, nodes := range p.cut() {
+		if err := r.record(nodes, s); err != nil {
 			r.Close()
 			return nil, err
 		}
 	}
-	return r, r.end()
+	return r, nil
 }
 
-// next begins another command buffer.
-func (r *Recording) next() error {
-	if err := r.end(); err != nil {
-		return err
+// cut parts the nodes where there is too much for a piece, when sequences are as long as they may be.
+func (p *Program) cut() (parts [][]node) {
+	pace, first := vk.NewPace(vk.Other), 0
+	var all vk.Load
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		load := n.load(n.cost.plus(n.growth.Each, n.growth.Most))
+		if i > first && pace.Time(all.Add(load)) > pieceTime {
+			parts, first, all = append(parts, p.nodes[first:i]), i, vk.Load{}
+		}
+		all = all.Add(load)
 	}
+	return append(parts, p.nodes[first:])
+}
+
+// record writes a piece.
+func (r *Recording) record(nodes []node, s Spans) error {
 	c, err := r.device.NewCommands()
 	if err != nil {
 		return err
 	}
-	r.commands = append(r.commands, c)
+	p := piece{Commands: c, nodes: nodes}
+	r.pieces = append(r.pieces, p)
 	if r.timed {
 		c.Timestamp()
 	}
-	return nil
-}
-
-func (r *Recording) end() error {
-	if len(r.commands) == 0 {
-		return nil
+	for i := range nodes {
+		n := &nodes[i]
+		p.load = p.load.Add(n.load(n.cost))
+		p.grows = p.grows || n.growth.Each != (Cost{})
+		if err := r.add(c, n, s); err != nil {
+			return err
+		}
 	}
-	return r.commands[len(r.commands)-1].End()
+	r.pieces[len(r.pieces)-1] = p
+	return c.End()
 }
 
-func (r *Recording) add(n *node, s Spans) error {
-	c := r.commands[len(r.commands)-1]
+func (r *Recording) add(c *vk.Commands, n *node, s Spans) error {
 	spans := make([]vk.Span, len(n.args))
 	for i, v := range n.args {
 		var err error
@@ -123,50 +123,6 @@ func (h *home) resolve(s Spans) (vk.Span, error) {
 	return vk.Span{Buffer: span.Buffer, Off: span.Off + h.offset, Size: h.size}, nil
 }
 
-// Submit starts the program; the Pending is done when all of it is.
-func (r *Recording) Submit() (vk.Pending, error) { return Submit(r) }
-
-// Submit starts programs of one device, one after another, and the Pending is done when all are; nil ones
-// are left out. Those of one command buffer each go to the device in one submission.
-func Submit(rs ...*Recording) (last vk.Pending, err error) {
-	var lists [4]*vk.Commands
-	var device *vk.Device
-	n := 0
-	for _, r := range rs {
-		if r == nil {
-			continue
-		}
-		device = r.device
-		for _, c := range r.commands {
-			// A long program was cut so that no submission holds the device for seconds.
-			if n == len(lists) || n > 0 && len(r.commands) > 1 {
-				if last, err = device.Submit(lists[:n]...); err != nil {
-					return last, err
-				}
-				n = 0
-			}
-			lists[n] = c
-			n++
-		}
-	}
-	if n > 0 {
-		last, err = device.Submit(lists[:n]...)
-	}
-	return last, err
-}
-
-// Run starts the program and waits for its end.
-func (r *Recording) Run() error { return Run(r) }
-
-// Run is Submit and waits for the end, if there is a program.
-func Run(rs ...*Recording) error {
-	pending, err := Submit(rs...)
-	if err != nil || pending == (vk.Pending{}) {
-		return err
-	}
-	return pending.Wait()
-}
-
 // OpTime is the time of all calls of one op in a run.
 type OpTime struct {
 	Op    string
@@ -175,19 +131,21 @@ type OpTime struct {
 	Cost
 }
 
-// Times returns what each op took in the last run of a timed recording, in order of first call.
+// Times returns what each op took in the last run of a timed recording, in order of first call, and what
+// it cost with as many tokens before the pass as At has said.
 func (r *Recording) Times() ([]OpTime, error) {
 	if !r.timed {
 		return nil, fmt.Errorf("the recording has no time stamps")
 	}
 	var ops []OpTime
 	index := map[string]int{}
-	for _, c := range r.commands {
-		stamps, err := c.Timestamps()
+	for _, p := range r.pieces {
+		stamps, err := p.Timestamps()
 		if err != nil {
 			return nil, err
 		}
-		for i, n := range r.nodes {
+		for i := range p.nodes {
+			n := &p.nodes[i]
 			at, ok := index[n.op]
 			if !ok {
 				at = len(ops)
@@ -196,8 +154,7 @@ func (r *Recording) Times() ([]OpTime, error) {
 			}
 			ops[at].Calls++
 			ops[at].Time += stamps[i+1] - stamps[i]
-			ops[at].Bytes += n.cost.Bytes
-			ops[at].Flops += n.cost.Flops
+			ops[at].Cost = ops[at].plus(n.at(r.positions), 1)
 		}
 	}
 	return ops, nil
@@ -205,8 +162,8 @@ func (r *Recording) Times() ([]OpTime, error) {
 
 // Close gives the command buffers back. The program must not be running.
 func (r *Recording) Close() {
-	for _, c := range r.commands {
-		c.Close()
+	for _, p := range r.pieces {
+		p.Close()
 	}
-	r.commands = nil
+	r.pieces = nil
 }

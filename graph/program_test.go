@@ -67,46 +67,6 @@ func TestSubmitsInOrder(t *testing.T) {
 	}
 }
 
-// TestSubmitSeveral starts programs one after another in one go, more of them than fit a submission
-// and some that are cut: each sees what those before it wrote. None is left out, wherever it stands.
-func TestSubmitSeveral(t *testing.T) {
-	s := newSpans(t, 1<<12, 4*4*rows, "x")
-	program := func(kernels int, flops int64) *Recording {
-		g := New(device)
-		x, v := g.Slot("x", 0, rows, 4), g.Slot("x", 0, rows, 4)
-		for range kernels {
-			y := g.Temp(rows, 4)
-			stretch(g, y, v)
-			g.nodes[len(g.nodes)-1].cost.Flops = flops
-			v = y
-		}
-		g.Copy(x, v)
-		return record(t, plan(t, g), s)
-	}
-	short, long := program(1, 1), program(4, burst)
-	for _, rs := range [][]*Recording{
-		{short}, {long}, {short, short}, {short, long}, {long, short},
-		{short, short, short, short, short, short, short}, {short, long, short, short, long, long, short},
-		{nil, short, nil}, {nil, long, nil, short, nil},
-	} {
-		want := counting(4*rows, 1)
-		store(t, s.Slots["x"], want)
-		for _, r := range rs {
-			want = stretched(want, map[*Recording]int{long: 4, short: 1}[r])
-		}
-		pending, err := Submit(rs...)
-		if err == nil {
-			err = pending.Wait()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := load(t, s.Slots["x"]); !same(got, want) {
-			t.Errorf("%d programs: %v, want %v", len(rs), got, want)
-		}
-	}
-}
-
 // TestRunNothing: no program is run at once.
 func TestRunNothing(t *testing.T) {
 	if err := Run(nil, nil); err != nil {
@@ -131,39 +91,6 @@ func TestArenaInABuffer(t *testing.T) {
 	for i, v := range slices.Concat(data[:128], data[128+p.Arena()/4:]) {
 		if v != 0 {
 			t.Fatalf("word %d outside the arena is %g", i, v)
-		}
-	}
-}
-
-// TestBursts: work that is too much for one submission is cut, and comes out the same.
-func TestBursts(t *testing.T) {
-	const most = int64(burst)
-	for _, test := range []struct {
-		flops    int64
-		commands int
-	}{{most / 10, 1}, {most / 3, 2}, {most, 4}, {2 * most, 5}} { // the copy at the end is another node
-		g := New(device)
-		x := g.Slot("x", 0, rows, 4)
-		for range 4 {
-			y := g.Temp(rows, 4)
-			stretch(g, y, x)
-			g.nodes[len(g.nodes)-1].cost.Flops = test.flops
-			x = y
-		}
-		g.Copy(g.Slot("y", 0, rows, 4), x)
-		p := plan(t, g)
-		s := newSpans(t, p.Arena(), 4*4*rows, "x", "y")
-		store(t, s.Slots["x"], counting(4*rows, 1))
-		r := record(t, p, s)
-		if err := r.Run(); err != nil {
-			t.Fatal(err)
-		}
-		if len(r.commands) != test.commands {
-			t.Errorf("4 kernels of %d operations in %d submissions, want %d", test.flops, len(r.commands), test.commands)
-		}
-		want := stretched(counting(4*rows, 1), 4)
-		if got := load(t, s.Slots["y"]); !same(got, want) {
-			t.Errorf("%v, want %v", got, want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ type Value struct {
 	home         *home
 	Rows, Cols   int
 	Stride, From int // numbers from row to row, and before the first row
+	part         int // see Part
 }
 
 // Zero says whether v is no value at all, as an optional argument left out.
@@ -96,6 +97,17 @@ func (g *Graph) Columns(v Value, from, to int) Value {
 	}
 	v.From += from
 	v.Cols = to - from
+	return v
+}
+
+// Part returns v for one of several calls that each write numbers of it which the others leave alone, such as
+// the row of a sequence: calls with different parts, 1 and up, need no barrier between them. Who uses v
+// itself waits for all of them.
+func (g *Graph) Part(v Value, part int) Value {
+	if part < 1 {
+		g.Fail(fmt.Errorf("part %d of shape %v", part, v.Shape()))
+	}
+	v.part = part
 	return v
 }
 

@@ -143,11 +143,24 @@ func (w *transformerWeights) Block(p *engine.Pass, l int, r graph.Value) {
 // turned by position, keys and values kept, and every token sees those of itself and all before.
 func (w *transformerWeights) attention(p *engine.Pass, l int, r, x graph.Value) {
 	g, b, h := p.Graph, &w.layer[l], w.heads()
-	cache := ops.Cache{Keys: p.Growing(l, keysPart, 0), Values: p.Growing(l, valuesPart, 0)}
 	qkv := ops.Linear(g, "query_key_value", x, b.QKV, ops.Finish{Bias: b.QKVBias, Alone: p.Single})
-	q := ops.Rotary(g, qkv, h, w.turns, w.rotary(), cache)
-	y := ops.Causal(g, q, cache, h, w.MaxPositions)
+	y := w.attend(p, l, qkv, h)
 	ops.LinearInto(g, "dense", r, y, ops.Norm{}, b.Dense, ops.Finish{Bias: b.DenseBias, Add: r, Alone: p.Single})
+}
+
+// attend is the attention of the tokens of one sequence, or of one token of each of several, whose keys and values
+// lie apart.
+func (w *transformerWeights) attend(p *engine.Pass, l int, qkv graph.Value, h ops.Heads) graph.Value {
+	var caches []ops.Cache
+	for row := range p.Sequences() {
+		caches = append(caches, ops.Cache{Keys: p.Growing(l, keysPart, row), Values: p.Growing(l, valuesPart, row)})
+	}
+	if len(caches) == 1 {
+		q := ops.Rotary(p.Graph, qkv, h, w.turns, w.rotary(), caches[0])
+		return ops.Causal(p.Graph, q, caches[0], h, w.MaxPositions)
+	}
+	q := ops.RotaryEach(p.Graph, qkv, h, w.turns, w.rotary(), caches)
+	return ops.CausalEach(p.Graph, q, caches, h, w.MaxPositions)
 }
 
 // mlp adds W_down gelu(W_up x) to the residual stream r.

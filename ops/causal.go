@@ -32,27 +32,48 @@ func CausalSplits(tokens, keys int) (splits, least int) {
 // cache has the pass's own keys already; keys is how many it may ever have.
 // Shapes: q (T, heads·D), the cache (tokens, heads·D), the result (T, heads·Width, padded as a whole).
 func Causal(g *graph.Graph, q graph.Value, cache Cache, h Heads, keys int) graph.Value {
+	return attention(g, q, []Cache{cache}, h, keys, q.Rows)
+}
+
+// CausalEach is Causal for one token of each of several sequences; caches are by row of the state. A token
+// comes to exactly what it comes to alone. Rows of the state that no sequence has are left alone.
+// Shapes: q (B, heads·D), the result (B, heads·Width, padded as a whole).
+func CausalEach(g *graph.Graph, q graph.Value, caches []Cache, h Heads, keys int) graph.Value {
+	return attention(g, q, caches, h, keys, 1)
+}
+
+// attention is for so many tokens of each sequence.
+func attention(g *graph.Graph, q graph.Value, caches []Cache, h Heads, keys, tokens int) graph.Value {
 	y := g.Temp(q.Rows, Padded(h.Count*h.Width))
-	if q.Cols != h.Count*h.D() || !q.Packed() || cache.Keys.Cols != q.Cols || cache.Values.Cols != q.Cols {
-		mismatch(g, "causal", q.Shape(), cache.Keys.Shape())
+	if q.Cols != h.Count*h.D() || !q.Packed() {
+		mismatch(g, "causal", q.Shape(), []int{h.Count, h.D()})
+		return y
+	}
+	if !fit(g, "causal", caches, q, q.Cols) {
 		return y
 	}
 	if h.D() > MaxHead || keys < 1 {
 		g.Fail(fmt.Errorf("causal: heads of %d over %d keys", h.D(), keys))
 		return y
 	}
-	splits, least := CausalSplits(q.Rows, keys)
+	splits, least := CausalSplits(tokens, keys)
 	parts := g.Temp(q.Rows*h.Count*splits, h.D()+4)
 	spec := []uint32{1, uint32(h.D() / 4), uint32(h.Count), uint32(splits)}
-	kernel, groups := graph.Kernel{Shader: "causal", Spec: spec}, q.Rows
+	kernel, groups := graph.Kernel{Shader: "causal", Spec: spec}, tokens
 	if g.Access() == graph.Texel {
 		lanes := fetchLanes(g)
-		spec[0] = min(lanes, uint32(q.Rows)) // tokens that the lanes share
-		kernel, groups = graph.Kernel{Shader: "causal_lanes", Spec: append(spec, lanes)}, graph.Groups(q.Rows, int(8/lanes*spec[0]))
+		spec[0] = min(lanes, uint32(tokens)) // that the lanes share
+		kernel, groups = graph.Kernel{Shader: "causal_lanes", Spec: append(spec, lanes)}, graph.Groups(tokens, int(8/lanes*spec[0]))
 	}
-	g.Call("attention", kernel, []graph.Value{params(g), q, cache.Keys, cache.Values, parts},
-		graph.Constants(least, 1/math.Sqrt(float64(h.Width))), [3]int{groups, h.Count, splits},
-		graph.Cost{Bytes: q.Bytes() + y.Bytes(), Flops: 4 * int64(q.Rows) * q.Bytes() / 8})
+	// Queries come in and sums go out; of every token seen there are keys and values.
+	T, width := int64(tokens), int64(q.Cols)
+	token, pair := 2*width, 4*width
+	for row, cache := range caches {
+		g.Call("attention", kernel, []graph.Value{params(g), q, cache.Keys, cache.Values, g.Part(parts, row+1)},
+			graph.Constants(least, 1/math.Sqrt(float64(h.Width)), row), [3]int{groups, h.Count, splits},
+			graph.Cost{Bytes: 4 * T * (2*width + token), Flops: T * (T + 1) / 2 * pair})
+		g.Grow(graph.Growth{Each: graph.Cost{Bytes: 4 * token, Flops: T * pair}, Row: row, Most: int64(keys)})
+	}
 	g.Call("attention_join", graph.Kernel{Shader: "causal_join"}, []graph.Value{params(g), parts, y},
 		graph.Constants(h.D()/4, h.Count, splits, least, h.Width, y.Cols), [3]int{graph.Groups(y.Cols, 8), y.Rows, 1},
 		graph.Cost{Bytes: 2 * y.Bytes()})

@@ -1,6 +1,9 @@
 package ops
 
-import "github.com/mmrun/mmrun/graph"
+import (
+	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/vk"
+)
 
 // NLL returns how surprised rows of logits are by their targets, in nats:
 //
@@ -30,4 +33,19 @@ func nllLanes(g *graph.Graph, vocab int) uint32 {
 		lanes *= 2
 	}
 	return lanes
+}
+
+// LogitRows is how many rows of logits, most at the most, a device can have in one binding: a power of
+// two unless it is most, and 0 if not even one row fits.
+func LogitRows(limits vk.Limits, vocab, most int) int {
+	binding := min(int64(limits.MaxStorageBufferRange), 16*int64(limits.MaxTexelBufferElements))
+	fit := binding / (4 * int64(Padded(vocab)))
+	if fit >= int64(most) {
+		return most
+	}
+	rows := 1
+	for int64(2*rows) <= fit {
+		rows *= 2
+	}
+	return int(min(int64(rows), fit))
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // A Cache has the keys and values of a sequence's tokens so far in one layer, every head of each row
-// padded: (tokens, heads·D) both.
+// padded: (tokens, heads·D) both. Each row of the state has its own.
 type Cache struct {
 	Keys, Values graph.Value
 }
@@ -51,17 +51,50 @@ func Turns(rotary int, base float64, positions int) (table []float32, rows, cols
 // Shapes: qkv (T, heads·3·D), turns as Turns has them, the cache long enough, the result (T, heads·D).
 func Rotary(g *graph.Graph, qkv graph.Value, h Heads, turns Weight, rotary int, cache Cache) graph.Value {
 	q := g.Temp(qkv.Rows, h.Count*h.D())
-	if qkv.Cols != 3*q.Cols || !qkv.Packed() || cache.Keys.Cols != q.Cols || cache.Values.Cols != q.Cols {
-		mismatch(g, "rotary", qkv.Shape(), cache.Keys.Shape())
-		return q
+	rotate(g, q, qkv, h, turns, rotary, []Cache{cache}, qkv.Rows)
+	return q
+}
+
+// RotaryEach is Rotary for one token of each of several sequences; caches are by row of the state. Rows of
+// the state that no sequence has are left alone.
+// Shapes: qkv (B, heads·3·D), the result (B, heads·D).
+func RotaryEach(g *graph.Graph, qkv graph.Value, h Heads, turns Weight, rotary int, caches []Cache) graph.Value {
+	q := g.Temp(qkv.Rows, h.Count*h.D())
+	rotate(g, q, qkv, h, turns, rotary, caches, 1)
+	return q
+}
+
+// fit says whether all caches are of rows so wide, and that there are any.
+func fit(g *graph.Graph, op string, caches []Cache, x graph.Value, cols int) bool {
+	if len(caches) < 1 || len(caches) > MaxSequences {
+		g.Fail(fmt.Errorf("%s: caches of %d sequences", op, len(caches)))
+		return false
+	}
+	for _, c := range caches {
+		if c.Keys.Cols != cols || c.Values.Cols != cols {
+			mismatch(g, op, x.Shape(), c.Keys.Shape())
+			return false
+		}
+	}
+	return true
+}
+
+func rotate(g *graph.Graph, q, qkv graph.Value, h Heads, turns Weight, rotary int, caches []Cache, tokens int) {
+	if qkv.Cols != 3*q.Cols || !qkv.Packed() {
+		mismatch(g, "rotary", qkv.Shape(), q.Shape())
+		return
+	}
+	if !fit(g, "rotary", caches, qkv, q.Cols) {
+		return
 	}
 	if rotary < 0 || rotary > h.Width || rotary%2 != 0 || turns.Cols != Padded(max(rotary, 1)) {
 		g.Fail(fmt.Errorf("rotary: %d numbers of a head of %d, with turns of shape [%d %d]", rotary, h.Width, turns.Rows, turns.Cols))
-		return q
+		return
 	}
-	g.Call("rotary", graph.Kernel{Shader: "rotary", Spec: []uint32{uint32(rotary), turnSteps}},
-		[]graph.Value{params(g), qkv, turns.table(g, "rotary"), q, cache.Keys, cache.Values},
-		graph.Constants(h.D()/4, h.Count, turns.Cols/4), [3]int{graph.Groups(q.Cols/4, 8), graph.Groups(qkv.Rows, 8), 1},
-		graph.Cost{Bytes: 2 * qkv.Bytes(), Flops: 8 * int64(qkv.Rows) * int64(h.Count) * int64(rotary)})
-	return q
+	for row, cache := range caches {
+		g.Call("rotary", graph.Kernel{Shader: "rotary", Spec: []uint32{uint32(rotary), turnSteps}},
+			[]graph.Value{params(g), qkv, turns.table(g, "rotary"), g.Part(q, row+1), cache.Keys, cache.Values},
+			graph.Constants(h.D()/4, h.Count, turns.Cols/4, row), [3]int{graph.Groups(q.Cols/4, 8), graph.Groups(tokens, 8), 1},
+			graph.Cost{Bytes: 8 * int64(tokens) * int64(qkv.Cols), Flops: 8 * int64(tokens) * int64(h.Count) * int64(rotary)})
+	}
 }

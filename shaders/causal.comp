@@ -2,6 +2,7 @@
 //! axis: access ssbo= subgroup=SUBGROUP
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
+#include "sequence.glsl"
 #include "access.glsl"
 #include "math.glsl"
 #include "causal.glsl"
@@ -9,7 +10,8 @@
 #include "reduce.glsl"
 
 // Causal attention a = softmax(q·k/√D) v over the keys and values of the tokens so far, a workgroup for
-// each token, head and split: blocks of keys, with a running maximum.
+// each token, head and split: blocks of keys, with a running maximum. Keys and values are those of the
+// sequence that has a row of the state; where none has, nothing is done.
 layout(constant_id = 0) const uint QUERIES = 1; // what causal_lanes.comp shares
 layout(constant_id = 1) const uint HEAD = 16;   // vec4 in a head
 layout(constant_id = 2) const uint HEADS = 1;
@@ -23,6 +25,7 @@ OUT(4, vec4, parts); // [t][heads][splits][sum | top total]
 layout(push_constant) uniform Push {
 	uint least;  // keys of a split
 	float scale; // 1 / √D
+	uint row;    // of the state
 } push;
 
 layout(local_size_x = BLOCK) in;
@@ -30,10 +33,14 @@ shared float weight[BLOCK];
 
 void main() {
 	uint lane = gl_LocalInvocationIndex, t = gl_WorkGroupID.x, width = HEADS * HEAD, head = gl_WorkGroupID.y * HEAD;
-	uint size = share(SPLITS, push.least), from = gl_WorkGroupID.z * size;
-	uint end = min(from + size, params.position[0] + t + 1);
-	if (t >= params.tokens || from >= end)
+	uint sequence = sequenceOf(push.row);
+	if (sequence == params.sequences || t >= params.tokens)
 		return;
+	uint position = params.position[sequence], size = share(position, SPLITS, push.least), from = gl_WorkGroupID.z * size;
+	uint end = min(from + size, position + t + 1);
+	if (from >= end)
+		return;
+	t += sequence * params.tokens; // now the row of q
 	vec4 sum = vec4(0); // a lane owns a vec4, of the 64 that a head may have
 	float top = NEVER, total = 0;
 	for (; from < end; from += BLOCK) {

@@ -23,13 +23,14 @@ layout(local_size_x = 8) in;
 
 void main() {
 	uint i = gl_GlobalInvocationID.x, t = gl_GlobalInvocationID.y, h = i / push.count, c = i % push.count;
-	if (i >= push.width || t >= params.tokens)
+	if (i >= push.width || t >= params.tokens * params.sequences)
 		return;
 	if (h >= push.heads) {
 		y[t * push.width + i] = 0; // padding
 		return;
 	}
-	uint splits = (params.position[0] + t) / share(push.splits, push.least) + 1;
+	uint position = params.position[t / params.tokens];
+	uint splits = (position + t % params.tokens) / share(position, push.splits, push.least) + 1;
 	uint row = push.head + 1, first = (t * push.heads + h) * push.splits * row;
 	float top = NEVER, sum = 0, total = 0;
 	for (uint s = 0; s < splits; s++)

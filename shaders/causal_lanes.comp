@@ -2,6 +2,7 @@
 //! axis: access texel=TEXEL
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
+#include "sequence.glsl"
 #include "access.glsl"
 #include "math.glsl"
 #include "lanes.glsl"
@@ -23,19 +24,20 @@ OUT(4, vec4, parts); // [t][heads][splits][sum | top total]
 layout(push_constant) uniform Push {
 	uint least;  // keys of a split
 	float scale; // 1 / √D
+	uint row;    // of the state
 } push;
 
 layout(local_size_x = 8) in;
 
 const uint OWN = BLOCK / 2 / LANES;               // keys of a lane: half a block is what registers hold
 const uint PER = (HEAD + LANES - 1) / LANES;      // vec4 of a lane
-uint lane = mine(), width = HEADS * HEAD, head = gl_WorkGroupID.y * HEAD;
+uint lane = mine(), width = HEADS * HEAD, head = gl_WorkGroupID.y * HEAD, first; // row of q
 float score[QUERIES][OWN], top[QUERIES], total[QUERIES];
 vec4 sum[QUERIES][PER];
 
 // scores finds those of the keys from one on, up to last, for tokens from t0 on.
 void scores(uint t0, uint from, uint last) {
-	uint row[OWN], token = min(t0 + lane % QUERIES, params.tokens - 1) * width + head;
+	uint row[OWN], token = (first + min(t0 + lane % QUERIES, params.tokens - 1)) * width + head;
 	for (uint k = 0; k < OWN; k++) {
 		row[k] = min(from + k * LANES + lane, last) * width + head;
 		for (uint t = 0; t < QUERIES; t++)
@@ -92,10 +94,14 @@ void add(uint from, uint last) {
 
 void main() {
 	uint group = gl_WorkGroupID.x * (8 / LANES) + gl_LocalInvocationID.x / LANES;
-	uint t0 = group * QUERIES, size = share(SPLITS, push.least), from = gl_WorkGroupID.z * size;
-	uint end = params.position[0] + min(t0 + QUERIES, params.tokens), last = min(from + size, end) - 1;
-	if (t0 >= params.tokens || from >= end)
+	uint t0 = group * QUERIES, sequence = sequenceOf(push.row);
+	if (sequence == params.sequences || t0 >= params.tokens)
 		return;
+	uint position = params.position[sequence], size = share(position, SPLITS, push.least), from = gl_WorkGroupID.z * size;
+	uint end = position + min(t0 + QUERIES, params.tokens), last = min(from + size, end) - 1;
+	if (from >= end)
+		return;
+	first = sequence * params.tokens;
 	for (uint t = 0; t < QUERIES; t++) {
 		top[t] = NEVER;
 		total[t] = 0;
@@ -105,14 +111,14 @@ void main() {
 	for (; from <= last; from += OWN * LANES) {
 		scores(t0, from, last);
 		for (uint t = 0; t < QUERIES; t++)
-			weights(t, from, min(last + 1, params.position[0] + t0 + t + 1));
+			weights(t, from, min(last + 1, position + t0 + t + 1));
 		add(from, last);
 	}
 	for (uint t = 0; t < QUERIES; t++) {
 		float all = 0;
 		for (uint l = 0; l < LANES; l++)
 			all += handed(total[t], l);
-		uint row = (((t0 + t) * HEADS + gl_WorkGroupID.y) * SPLITS + gl_WorkGroupID.z) * (HEAD + 1);
+		uint row = (((first + t0 + t) * HEADS + gl_WorkGroupID.y) * SPLITS + gl_WorkGroupID.z) * (HEAD + 1);
 		if (t0 + t < params.tokens) {
 			for (uint v = 0; v < PER; v++)
 				if (v * LANES + lane < HEAD)

@@ -2,11 +2,13 @@
 //! axis: access texel=TEXEL ssbo=
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
+#include "sequence.glsl"
 #include "access.glsl"
 
 // Takes rows of [q k v] of every head apart. In the first ROTARY numbers of a head of q and k, number i
 // and its partner half of them further on are turned by position · base^(-2i/ROTARY); keys and values
-// are appended to the cache.
+// are appended to the cache. It is that of the sequence which has a row of the state; where none has,
+// nothing is done.
 layout(constant_id = 0) const uint ROTARY = 16;
 layout(constant_id = 1) const uint STEPS = 256; // positions in the table before it goes on in steps of so many
 
@@ -20,6 +22,7 @@ layout(push_constant) uniform Push {
 	uint head;  // vec4 in a head
 	uint heads;
 	uint table; // vec4 in a row of the table
+	uint row;   // of the state
 } push;
 
 layout(local_size_x = 8, local_size_y = 8) in;
@@ -46,9 +49,12 @@ vec4 turned(uint first, uint v, uint position) {
 
 void main() {
 	uint i = gl_GlobalInvocationID.x, t = gl_GlobalInvocationID.y, width = push.head * push.heads;
-	if (i >= width || t >= params.tokens)
+	uint sequence = sequenceOf(push.row);
+	if (i >= width || t >= params.tokens || sequence == params.sequences)
 		return;
-	uint v = i % push.head, first = (t * push.heads + i / push.head) * 3 * push.head, position = params.position[0] + t;
+	uint position = params.position[sequence] + t;
+	t += sequence * params.tokens; // now the row of qkv
+	uint v = i % push.head, first = (t * push.heads + i / push.head) * 3 * push.head;
 	q[t * width + i] = turned(first, v, position);
 	keys[position * width + i] = turned(first + push.head, v, position);
 	values[position * width + i] = at4(qkv, first + 2 * push.head + v);

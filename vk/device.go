@@ -78,6 +78,7 @@ func Open(o Options) (_ *Device, err error) {
 	d.phys = all[n]
 	d.phys.info.Default = true
 	d.phys.take(off)
+	d.queue.pace.Pace = NewPace(d.phys.info.Type)
 	if err := d.create(); err != nil {
 		return nil, err
 	}

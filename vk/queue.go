@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	vulkan "github.com/goki/vulkan"
@@ -18,10 +19,11 @@ import (
 // queue tracks what was submitted. Fences and submissions are recycled, so that a token's step takes
 // nothing from Go's heap.
 //
-// Locks nest in this order: Device.mu, submission.mu, queue.fences.
+// Locks nest in this order: Device.mu, submission.mu and that of the one before, queue.fences, queue.pace.
 type queue struct {
-	inflight  []*submission       // oldest first; guarded by Device.mu, as are the next three
-	spare     []*submission       // ended well
+	inflight  []*submission       // oldest first; guarded by Device.mu, as are the next four
+	ended     *submission         // the last that left inflight: the one after it may still ask when that was
+	spare     []*submission       // ended well, and nobody asks
 	list      []C.VkCommandBuffer // reused
 	submitted int64
 
@@ -29,15 +31,25 @@ type queue struct {
 		sync.Mutex
 		free, dead []vulkan.Fence // dead: of a lost device, never signalled
 	}
+	pace struct {
+		sync.Mutex
+		Pace
+		longest time.Duration
+	}
 }
 
 // submission is one vkQueueSubmit, and after it has ended well another one.
 type submission struct {
 	done  atomic.Bool
-	mu    sync.Mutex // held while waiting; guards turn
+	mu    sync.Mutex // held while waiting; guards what follows
 	turn  uint64     // how many it was before
 	fence vulkan.Fence
 	err   error // set before done
+
+	load   Load      // none of what is not measured
+	before ticket    // that the device may have been busy with when this one was sent, or none
+	sent   time.Time // to the queue
+	ended  time.Time // zero when nobody waited for it
 }
 
 // ticket is one turn of a submission. The zero ticket is of none.
@@ -52,11 +64,11 @@ func (q *queue) submit(d *Device, cbs ...vulkan.CommandBuffer) (ticket, error) {
 	for _, cb := range cbs {
 		q.list = append(q.list, cast[C.VkCommandBuffer](cb))
 	}
-	return q.submitList(d)
+	return q.submitList(d, Load{})
 }
 
 // submitList sends what is in q.list. The caller holds d.mu.
-func (q *queue) submitList(d *Device) (ticket, error) {
+func (q *queue) submitList(d *Device, load Load) (ticket, error) {
 	q.poll(d)
 	fence, err := q.newFence(d)
 	if err != nil {
@@ -78,6 +90,11 @@ func (q *queue) submitList(d *Device) (ticket, error) {
 	defer s.mu.Unlock()
 	s.turn++
 	s.fence = fence
+	s.load, s.before, s.sent, s.ended = load, ticket{}, time.Now(), time.Time{}
+	if n := len(q.inflight); n > 0 {
+		b := q.inflight[n-1] // its turn changes only after it has left the list
+		s.before = ticket{b, b.turn}
+	}
 	s.done.Store(false)
 	q.inflight = append(q.inflight, s)
 	return ticket{s, s.turn}, nil
@@ -131,9 +148,10 @@ func (q *queue) poll(d *Device) {
 		if !s.done.Load() {
 			break
 		}
-		if s.err == nil {
-			q.spare = append(q.spare, s)
+		if e := q.ended; e != nil && e.err == nil {
+			q.spare = append(q.spare, e)
 		}
+		q.ended = s
 		n++
 	}
 	q.inflight = append(q.inflight[:0], q.inflight[n:]...)
@@ -161,9 +179,39 @@ func (t ticket) wait(d *Device) error {
 		return nil // only what ended well is used again
 	}
 	if !s.done.Load() {
-		s.finish(d, failed("vkWaitForFences", int32(C.mmr_wait(d.table, cast[C.VkFence](s.fence)))))
+		s.await(d)
 	}
 	return s.err
+}
+
+// await waits for the fence and measures how long the device took. The caller holds s.mu.
+func (s *submission) await(d *Device) {
+	began := s.sent
+	if s.load != (Load{}) && s.before.s != nil {
+		s.before.wait(d) // whose error this submission has too
+		began = s.before.end()
+	}
+	from := time.Now()
+	err := failed("vkWaitForFences", int32(C.mmr_wait(d.table, cast[C.VkFence](s.fence))))
+	now := time.Now()
+	s.finish(d, err)
+	if err != nil || now.Sub(from) < blocks {
+		return
+	}
+	s.ended = now
+	if s.load != (Load{}) && !began.IsZero() {
+		if began.Before(s.sent) {
+			began = s.sent
+		}
+		d.queue.measured(s.load, now.Sub(began))
+	}
+}
+
+// end is when the submission before one under way ended, the zero time when nobody knows.
+func (t ticket) end() time.Time {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	return t.s.ended
 }
 
 // done reports whether the submission has been found to have finished; that of the zero ticket never is.
@@ -212,7 +260,11 @@ type Pending struct {
 
 // Submit sends ended command lists to the device, in order, and does not wait. Several submissions
 // may be under way. Errors: ErrDeviceLost, ErrOutOfMemory, ErrValidation, ErrClosed.
-func (d *Device) Submit(cs ...*Commands) (Pending, error) {
+func (d *Device) Submit(cs ...*Commands) (Pending, error) { return d.SubmitLoad(Load{}, cs...) }
+
+// SubmitLoad is Submit of lists of which the load is known. When somebody waits for its end, how long it
+// took goes into the device's pace and Stats.
+func (d *Device) SubmitLoad(load Load, cs ...*Commands) (Pending, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.usable(); err != nil {
@@ -231,7 +283,7 @@ func (d *Device) Submit(cs ...*Commands) (Pending, error) {
 		}
 		d.queue.list = append(d.queue.list, cast[C.VkCommandBuffer](c.cb))
 	}
-	last, err := d.queue.submitList(d)
+	last, err := d.queue.submitList(d, load)
 	if err != nil {
 		return Pending{}, errors.Join(err, d.said())
 	}

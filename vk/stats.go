@@ -1,6 +1,9 @@
 package vk
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // handleKind counts Vulkan objects by kind.
 type handleKind int
@@ -49,6 +52,7 @@ type Stats struct {
 	Handles                map[string]int
 	Made                   map[string]int // handles created since Open, by kind
 	Submissions            int64          // to the queue since Open
+	Longest                time.Duration  // that one of a known load took, of those that were measured
 }
 
 // Stats returns the current numbers.
@@ -62,6 +66,9 @@ func (d *Device) Stats() Stats {
 		StagingBytes: d.transfers.bytes, Submissions: d.queue.submitted,
 		Handles: map[string]int{}, Made: map[string]int{},
 	}
+	d.queue.pace.Lock()
+	s.Longest = d.queue.pace.longest
+	d.queue.pace.Unlock()
 	for k, name := range handleNames {
 		s.Handles[name] = int(d.counts.live[k].Load())
 		s.Made[name] = int(d.counts.made[k].Load())

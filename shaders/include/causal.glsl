@@ -6,10 +6,10 @@
 const float NEVER = -1e30;
 const uint BLOCK = 64; // keys that are looked at together, and splits are whole numbers of
 
-// share is how many keys each split has: of those that the pass's last token sees, but no fewer than
-// least.
-uint share(uint splits, uint least) {
-	uint keys = params.position[0] + params.tokens;
+// share is how many keys each split has: of those that the last of a sequence's tokens sees, which begin
+// at a position, but no fewer than least.
+uint share(uint position, uint splits, uint least) {
+	uint keys = position + params.tokens;
 	return max((keys + splits * BLOCK - 1) / (splits * BLOCK) * BLOCK, least);
 }
 

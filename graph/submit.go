@@ -1,0 +1,107 @@
+package graph
+
+import (
+	"time"
+
+	"github.com/mmrun/mmrun/vk"
+)
+
+// A piece is a command buffer of a program. It is so short that no device is held by one alone, as
+// far as a program can be cut: between kernels.
+type piece struct {
+	*vk.Commands
+	nodes []node
+	load  vk.Load // at the beginning of sequences
+	grows bool    // with them
+}
+
+// pieceTime bounds a piece, by what is assumed of a device that nothing is known of.
+const pieceTime = 100 * time.Millisecond
+
+// at is the load with so many tokens before the pass, by row of the state.
+func (p *piece) at(positions []int64) vk.Load {
+	if !p.grows || len(positions) == 0 {
+		return p.load
+	}
+	var sum vk.Load
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		sum = sum.Add(n.load(n.at(positions)))
+	}
+	return sum
+}
+
+// At says how many tokens sequences have before the pass in the next runs, by row of the state: what the
+// program costs may depend on it. One goroutine at a time may say so and submit.
+func (r *Recording) At(positions ...int64) *Recording {
+	r.positions = append(r.positions[:0], positions...)
+	return r
+}
+
+// A cutter goes through programs and takes as many pieces of them at a time as a submission may have.
+type cutter struct {
+	pace     vk.Pace
+	programs []*Recording
+	piece    int // of the first program, the next one
+}
+
+// next adds the pieces of the next submission to lists, none when all are through: as many as the
+// device is thought to be done with in the target's time, at least one.
+func (c *cutter) next(lists []*vk.Commands) ([]*vk.Commands, vk.Load) {
+	var all vk.Load
+	for len(c.programs) > 0 {
+		r := c.programs[0]
+		if r == nil || c.piece == len(r.pieces) {
+			c.programs, c.piece = c.programs[1:], 0
+			continue
+		}
+		p := &r.pieces[c.piece]
+		more := all.Add(p.at(r.positions))
+		if len(lists) > 0 && c.pace.Time(more) > c.pace.Target {
+			break
+		}
+		lists, all = append(lists, p.Commands), more
+		c.piece++
+	}
+	return lists, all
+}
+
+// Submit starts the program; the Pending is done when all of it is.
+func (r *Recording) Submit() (vk.Pending, error) { return Submit(r) }
+
+// Submit starts programs of one device, one after another, and the Pending is done when all are; nil ones
+// are left out. They go to the device in one submission, unless that would take the device longer than
+// the target of its pace, by what was measured of earlier ones.
+func Submit(rs ...*Recording) (last vk.Pending, err error) {
+	var room [256]*vk.Commands // for a batch whose sequences all begin something
+	c := cutter{programs: rs}
+	for len(c.programs) > 0 && c.programs[0] == nil {
+		c.programs = c.programs[1:]
+	}
+	if len(c.programs) == 0 {
+		return last, nil
+	}
+	device := c.programs[0].device
+	c.pace = device.Pace()
+	for {
+		lists, load := c.next(room[:0])
+		if len(lists) == 0 {
+			return last, nil
+		}
+		if last, err = device.SubmitLoad(load, lists...); err != nil {
+			return last, err
+		}
+	}
+}
+
+// Run starts the program and waits for its end.
+func (r *Recording) Run() error { return Run(r) }
+
+// Run is Submit and waits for the end, if there is a program.
+func Run(rs ...*Recording) error {
+	pending, err := Submit(rs...)
+	if err != nil || pending == (vk.Pending{}) {
+		return err
+	}
+	return pending.Wait()
+}
