@@ -45,6 +45,11 @@ func Turns(rotary int, base float64, positions int) (table []float32, rows, cols
 	return table, rows, cols
 }
 
+type (
+	rotarySpec struct{ rotary, steps int }
+	rotaryPush struct{ head, heads, table int }
+)
+
 // Rotary takes rows of [q k v], head by head, apart: it turns the first rotary numbers of every query and
 // key by the token's position (arXiv 2104.09864), appends keys and values to the cache, and returns
 // the queries. Numbers i and i + rotary/2 of a head are a pair, as in GPT-NeoX.
@@ -59,9 +64,9 @@ func Rotary(g *graph.Graph, qkv graph.Value, h Heads, turns Weight, rotary int, 
 		g.Fail(fmt.Errorf("rotary: %d numbers of a head of %d, with turns of shape [%d %d]", rotary, h.Width, turns.Rows, turns.Cols))
 		return q
 	}
-	g.Call("rotary", graph.Kernel{Shader: "rotary", Spec: []uint32{uint32(rotary), turnSteps}},
+	g.Call("rotary", graph.Kernel{Shader: "rotary", Spec: rotarySpec{rotary, turnSteps}},
 		[]graph.Value{params(g), qkv, turns.table(g, "rotary"), q, cache.Keys, cache.Values},
-		graph.Constants(h.D()/4, h.Count, turns.Cols/4), [3]int{graph.Groups(q.Cols/4, 8), graph.Groups(qkv.Rows, 8), 1},
+		rotaryPush{h.D() / 4, h.Count, turns.Cols / 4}, [3]int{graph.Groups(q.Cols/4, 8), graph.Groups(qkv.Rows, 8), 1},
 		graph.Cost{Bytes: 2 * qkv.Bytes(), Flops: 8 * int64(qkv.Rows) * int64(h.Count) * int64(rotary)})
 	return q
 }
