@@ -25,11 +25,12 @@ const (
 
 // A Graph is a list of kernel calls over values, under construction.
 type Graph struct {
-	device *vk.Device
-	access Access
-	homes  []*home
-	nodes  []node
-	err    error
+	device   *vk.Device
+	access   Access
+	software bool
+	homes    []*home
+	nodes    []node
+	err      error
 }
 
 // Kernel names a shader and its specialization constants.
@@ -52,12 +53,12 @@ type node struct {
 	barrier  bool // before it
 }
 
-// New starts a graph on a device. Kernels read through texel buffers on CPU devices and through
+// New starts a graph on a device. Kernels read through texel buffers on software devices and through
 // storage buffers on GPUs, along the paths that the device takes.
 func New(device *vk.Device) *Graph {
 	info, access := device.Info(), Buffer
 	switch {
-	case info.Takes(vk.TexelPath):
+	case info.Software():
 		access = Texel
 	case info.Takes(vk.CoopMatPath):
 		access = CoopMat
@@ -67,9 +68,10 @@ func New(device *vk.Device) *Graph {
 	return NewAccess(device, access)
 }
 
-// NewAccess is New with the access chosen by the caller, for tests and measurements.
+// NewAccess is New with the access chosen by the caller, for tests and measurements. What reads through texel
+// buffers is built for software devices and all else for GPUs, whatever the device is.
 func NewAccess(device *vk.Device, access Access) *Graph {
-	return &Graph{device: device, access: access}
+	return &Graph{device: device, access: access, software: access == Texel}
 }
 
 // Device is the device the graph is built for.
@@ -171,6 +173,10 @@ func (g *Graph) variant(k Kernel) string {
 
 // Groups is how many workgroups of size cover n, at least one.
 func Groups(n, size int) int { return max(1, (n+size-1)/size) }
+
+// Software says whether the graph's kernels are those for a software device: few invocations with much to do
+// each, which hand one another what they fetched and share no memory.
+func (g *Graph) Software() bool { return g.software }
 
 // Access is how the graph's kernels read their inputs.
 func (g *Graph) Access() Access { return g.access }

@@ -58,7 +58,7 @@ func Causal(g *graph.Graph, q graph.Value, cache Cache, h Heads, keys int) graph
 	parts := g.Temp(q.Rows*h.Count*splits, h.D()+4)
 	spec := causalSpec{h.D() / 4, h.Count, splits}
 	kernel, groups := graph.Kernel{Shader: "causal", Spec: spec}, q.Rows
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		lanes := fetchLanes(g)
 		queries := min(lanes, uint32(q.Rows)) // that the lanes share
 		kernel, groups = graph.Kernel{Shader: "causal_lanes", Spec: causalLanesSpec{spec, queries, lanes}}, graph.Groups(q.Rows, int(8/lanes*queries))

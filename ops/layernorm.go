@@ -41,7 +41,7 @@ func layerNorm(g *graph.Graph, x graph.Value, n Norm, rows int, last bool) graph
 		return y
 	}
 	lanes, tokens := 32, 1
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		lanes, tokens = 1, 8
 	}
 	g.Call("layernorm", graph.Kernel{Shader: "layernorm", Spec: layerNormSpec{lanes, tokens}},

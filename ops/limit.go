@@ -24,7 +24,7 @@ type (
 // limitReadLanes is how many invocations share LimitRows rows: on a software device few, since there
 // a workgroup costs as much as some reads.
 func limitReadLanes(g *graph.Graph) int {
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		return 8
 	}
 	return 64

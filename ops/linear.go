@@ -94,7 +94,7 @@ const (
 // fetchLanes is how many invocations of a subgroup hand one another what each of them fetched; at most
 // the eight of a workgroup.
 func fetchLanes(g *graph.Graph) uint32 {
-	if g.Access() != graph.Texel {
+	if !g.Software() {
 		return 1
 	}
 	return min(8, g.Device().Info().Subgroup)
@@ -163,7 +163,7 @@ func (r fewRows) call(g *graph.Graph) {
 func gemvTile(g *graph.Graph, rows int) (tokens, panels int) {
 	for tokens = 1; tokens < min(rows, tileTokens); tokens *= 2 {
 	}
-	if g.Access() == graph.Texel && tokens == tileTokens {
+	if g.Software() && tokens == tileTokens {
 		return tokens, 2 * gemvPanels
 	}
 	return tokens, gemvPanels
@@ -189,7 +189,7 @@ func productOf(w Weight, x graph.Value) gemmPush {
 func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
 	tokens := tileTokens
-	if g.Access() != graph.Texel {
+	if !g.Software() {
 		tokens *= tileGroup
 	}
 	kernel := graph.Kernel{Shader: "gemm." + string(w.Type), Spec: gemmSpec{f.spec(), fetchLanes(g)}}

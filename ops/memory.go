@@ -206,7 +206,7 @@ func Attend(g *graph.Graph, op string, q graph.Value, a Attention) graph.Value {
 	spec, groups := attendSpec{gated, logged}, q.Rows
 	keys := attendKeys{a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride / 4, q.From / 4, 1 / math.Sqrt(float64(a.Width)), a.Layer, apart, reads.Rows / sequences}
 	kernel, push := graph.Kernel{Shader: "attend", Spec: spec}, any(attendPush{keys, S / 4})
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		common, window := a.common()
 		kernel = graph.Kernel{Shader: "attend_lane", Spec: attendLaneSpec{spec, S / 4, common, fetchLanes(g)}}
 		push = attendLanePush{keys, window}

@@ -28,7 +28,7 @@ func NLL(g *graph.Graph, logits, targets graph.Value, vocab int, y graph.Value) 
 func nllLanes(g *graph.Graph, vocab int) uint32 {
 	const longest = 1 << 15 // of loops, half of what it takes
 	lanes := uint32(64)
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		lanes = 8
 	}
 	for vocab/(4*int(lanes)) > longest {

@@ -52,7 +52,7 @@ type (
 // Shapes: x (T, d) before its norm, notes (T, ·) with the summary at column 0.
 func Note(g *graph.Graph, x, notes graph.Value, score Scorer, to Places) {
 	S, tokens, rows := to.summaries.Cols, 1, 0
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		tokens = 8
 	}
 	if to.window == 0 {

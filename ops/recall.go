@@ -65,7 +65,7 @@ func RecallToken(g *graph.Graph, op string, r graph.Value, n Norm, scales, queri
 // recallRows is how many rows a workgroup has, WORKERS times ROWS of the shader: enough that doing the
 // attentions anew for them costs little.
 func recallRows(g *graph.Graph) int {
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		return 256
 	}
 	return 128

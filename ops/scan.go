@@ -9,7 +9,7 @@ const lanes = 1 << 15
 // ScanPieces is how many pieces of time a scan of T tokens and E channels is cut into: as many as it
 // takes to give a GPU enough lanes, none shorter than 16 tokens.
 func ScanPieces(g *graph.Graph, T, E int) int {
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		return 1
 	}
 	return max(1, min(lanes/E, T/16))

@@ -49,7 +49,7 @@ func TopK(g *graph.Graph, top, logits graph.Value, vocab int) {
 
 // topLanes is how many invocations share a row.
 func topLanes(g *graph.Graph) uint32 {
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		return 8
 	}
 	return 128
