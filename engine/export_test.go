@@ -136,10 +136,7 @@ func Compile(device *vk.Device, src checkpoint.Source, to *quant.Format, batches
 		return err
 	}
 	m.sizes, m.layout = m.config.Sizes(), newLayout(m.config.Parts(), 1)
-	p, err := sizedPrograms(m, DefaultChunk, unified(device.Info()))
-	if err != nil {
-		return err
-	}
+	p := sizedPrograms(m, DefaultChunk, unified(device.Info()))
 	m.programs = p
 	err = p.plan(m)
 	for _, one := range p.passes {

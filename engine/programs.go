@@ -69,7 +69,7 @@ func newPrograms(m *Model, chunk int, unified bool) (*programs, error) {
 }
 
 // sizedPrograms says for how many tokens programs are to be made.
-func sizedPrograms(m *Model, chunk int, unified bool) (*programs, error) {
+func sizedPrograms(m *Model, chunk int, unified bool) *programs {
 	p := &programs{
 		link: newLink(m.device, unified), chunkTokens: chunk, passTokens: chunk,
 		rowsBlock: ops.LogitRows(m.device.Info().Limits, m.sizes.Vocab, mostRows), recorded: map[recordKey]*graph.Recording{},
@@ -83,7 +83,7 @@ func sizedPrograms(m *Model, chunk int, unified bool) (*programs, error) {
 		}
 	}
 	p.passes = append(p.passes, &promptPass{tokens: p.passTokens})
-	return p, nil
+	return p
 }
 
 // allocate makes the buffers behind the slots.

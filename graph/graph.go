@@ -7,7 +7,6 @@ package graph
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/mmrun/mmrun/shaders"
 	"github.com/mmrun/mmrun/vk"
@@ -26,18 +25,19 @@ const (
 
 // A Graph is a list of kernel calls over values, under construction.
 type Graph struct {
-	device *vk.Device
-	access Access
-	homes  []*home
-	nodes  []node
-	err    error
+	device   *vk.Device
+	access   Access
+	software bool
+	homes    []*home
+	nodes    []node
+	err      error
 }
 
 // Kernel names a shader and its specialization constants.
 type Kernel struct {
 	Shader string // stem and variant without the access, such as "gemv.f32"
-	Spec   []uint32
-	Plain  bool // the shader has no access axis
+	Spec   any    // a struct as Check takes it, nil without constants
+	Plain  bool   // the shader has no access axis
 }
 
 type node struct {
@@ -51,12 +51,12 @@ type node struct {
 	barrier  bool // before it
 }
 
-// New starts a graph on a device. Kernels read through texel buffers on CPU devices and through
+// New starts a graph on a device. Kernels read through texel buffers on software devices and through
 // storage buffers on GPUs, along the paths that the device takes.
 func New(device *vk.Device) *Graph {
 	info, access := device.Info(), Buffer
 	switch {
-	case info.Takes(vk.TexelPath):
+	case info.Software():
 		access = Texel
 	case info.Takes(vk.CoopMatPath):
 		access = CoopMat
@@ -66,9 +66,10 @@ func New(device *vk.Device) *Graph {
 	return NewAccess(device, access)
 }
 
-// NewAccess is New with the access chosen by the caller, for tests and measurements.
+// NewAccess is New with the access chosen by the caller, for tests and measurements. What reads through texel
+// buffers is built for software devices and all else for GPUs, whatever the device is.
 func NewAccess(device *vk.Device, access Access) *Graph {
-	return &Graph{device: device, access: access}
+	return &Graph{device: device, access: access, software: access == Texel}
 }
 
 // Device is the device the graph is built for.
@@ -85,31 +86,39 @@ func (g *Graph) Fail(err error) {
 func (g *Graph) Err() error { return g.err }
 
 // Call adds a kernel call: op names it in profiles, args are bound in the order of the shader's
-// bindings, groups are workgroups. What the kernel reads and writes is known from the shader itself.
-func (g *Graph) Call(op string, k Kernel, args []Value, push Push, groups [3]int, cost Cost) {
+// bindings, push is a struct of the push constants as Check takes it, groups are workgroups. What the
+// kernel reads and writes is known from the shader itself.
+func (g *Graph) Call(op string, k Kernel, args []Value, push any, groups [3]int, cost Cost) {
 	if g.err != nil {
 		return
 	}
-	name := g.variant(k)
-	code, err := shaders.Load(name)
-	if err != nil {
-		g.Fail(fmt.Errorf("%s: %w", op, err))
-		return
+	pipeline, block, err := g.kernel(g.variant(k), k.Spec, push)
+	if err == nil {
+		err = check(pipeline, args, groups, g.device.Info().Limits)
 	}
-	pipeline, err := g.device.Pipeline(name, code, k.Spec...)
 	if err != nil {
-		g.Fail(fmt.Errorf("%s: %w", op, err))
-		return
-	}
-	if err := check(pipeline, args, push, groups, g.device.Info().Limits); err != nil {
 		g.Fail(fmt.Errorf("%s: %w", op, err))
 		return
 	}
 	for _, v := range args {
 		v.home.use(len(g.nodes))
 	}
-	g.nodes = append(g.nodes, node{op: op, pipeline: pipeline, args: args, push: push.bytes,
+	g.nodes = append(g.nodes, node{op: op, pipeline: pipeline, args: args, push: block,
 		groups: [3]uint32{uint32(groups[0]), uint32(groups[1]), uint32(groups[2])}, cost: cost})
+}
+
+// kernel returns the pipeline of a variant, and the block of push constants it is told.
+func (g *Graph) kernel(variant string, spec, push any) (*vk.Pipeline, []byte, error) {
+	constants, block, err := encode(variant, spec, push)
+	if err != nil {
+		return nil, nil, err
+	}
+	code, err := shaders.Load(variant)
+	if err != nil {
+		return nil, nil, err
+	}
+	pipeline, err := g.device.Pipeline(variant, code, constants...)
+	return pipeline, block, err
 }
 
 // Copy adds a copy of all of src to the beginning of dst.
@@ -130,7 +139,7 @@ func (h *home) use(node int) {
 	h.last = node
 }
 
-func check(p *vk.Pipeline, args []Value, push Push, groups [3]int, limits vk.Limits) error {
+func check(p *vk.Pipeline, args []Value, groups [3]int, limits vk.Limits) error {
 	if len(args) != len(p.Bindings()) {
 		return fmt.Errorf("%s has %d bindings, got %d values", p.Name(), len(p.Bindings()), len(args))
 	}
@@ -138,9 +147,6 @@ func check(p *vk.Pipeline, args []Value, push Push, groups [3]int, limits vk.Lim
 		if v.Zero() {
 			return fmt.Errorf("%s: binding %d has no value", p.Name(), i)
 		}
-	}
-	if len(push.bytes) != p.PushSize() {
-		return fmt.Errorf("%s has %d bytes of push constants, got %d", p.Name(), p.PushSize(), len(push.bytes))
 	}
 	for i, n := range groups {
 		if n < 1 || int64(n) > int64(limits.MaxGroups[i]) {
@@ -163,29 +169,12 @@ func (g *Graph) variant(k Kernel) string {
 	return k.Shader + "." + string(Buffer)
 }
 
-// Push is a block of push constants, put together in the order of the shader's declaration.
-type Push struct{ bytes []byte }
-
-// Constants returns a push block of numbers, each an int (as uint) or a float64 (as float).
-func Constants(numbers ...any) Push {
-	var p Push
-	for _, n := range numbers {
-		var bits uint32
-		switch n := n.(type) {
-		case int:
-			bits = uint32(n)
-		case float64:
-			bits = math.Float32bits(float32(n))
-		default:
-			panic(fmt.Sprintf("graph: push constant of type %T", n))
-		}
-		p.bytes = append(p.bytes, byte(bits), byte(bits>>8), byte(bits>>16), byte(bits>>24))
-	}
-	return p
-}
-
 // Groups is how many workgroups of size cover n, at least one.
 func Groups(n, size int) int { return max(1, (n+size-1)/size) }
+
+// Software says whether the graph's kernels are those for a software device: few invocations with much to do
+// each, which hand one another what they fetched and share no memory.
+func (g *Graph) Software() bool { return g.software }
 
 // Access is how the graph's kernels read their inputs.
 func (g *Graph) Access() Access { return g.access }

@@ -16,11 +16,14 @@ import (
 var kernels = []struct {
 	Kernel
 	uses string // those it reads, then one that it modifies, then one that it writes
-	push int    // numbers of push constants
+	push any
 }{
-	{Kernel{Shader: "rmsnorm"}, "rrrw", 4},
-	{Kernel{Shader: "segnorm", Plain: true}, "rm", 6},
-	{Kernel{Shader: "conv"}, "rrrrmw", 3},
+	{Kernel{Shader: "rmsnorm", Spec: normSpec{8}}, "rrrw", normPush{}},
+	{Kernel{Shader: "segnorm", Plain: true}, "rm", struct {
+		width, rank, states int
+		scaleR, scaleN, eps float64
+	}{}},
+	{Kernel{Shader: "conv", Spec: struct{ k, piece int }{4, 16}}, "rrrrmw", struct{ width, stride, offset int }{}},
 }
 
 // A touch is one argument of a node, by its place in sketch.values.
@@ -110,7 +113,7 @@ func (s *sketch) call() {
 		args[i] = s.values[u.value]
 	}
 	cost := Cost{Bytes: int64(len(s.nodes)), Flops: 3}
-	s.g.Call(k.Shader, k.Kernel, args, Constants(slices.Repeat([]any{0}, k.push)...), [3]int{1, 1, 1}, cost)
+	s.g.Call(k.Shader, k.Kernel, args, k.push, [3]int{1, 1, 1}, cost)
 	s.nodes, s.calls = append(s.nodes, node), s.calls+1
 	s.cost.Bytes, s.cost.Flops = s.cost.Bytes+cost.Bytes, s.cost.Flops+cost.Flops
 }

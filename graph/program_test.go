@@ -179,3 +179,16 @@ func TestRandomPrograms(t *testing.T) {
 		}
 	})
 }
+
+// TestSoftware: a device's own graphs have the kernels for its kind, and those of tests the access's.
+func TestSoftware(t *testing.T) {
+	info := device.Info()
+	if got := New(device).Software(); got != info.Software() || got != info.Takes(vk.TexelPath) || got && info.Type != vk.CPU {
+		t.Errorf("a graph for a %v device that takes %v: software %v", info.Type, info.Paths, got)
+	}
+	for access, want := range map[Access]bool{Texel: true, Buffer: false, Subgroup: false, CoopMat: false} {
+		if got := NewAccess(device, access); got.Software() != want || got.Access() != access {
+			t.Errorf("%s: software %v, access %s", access, got.Software(), got.Access())
+		}
+	}
+}

@@ -20,10 +20,10 @@ func wantError(t *testing.T, name string, err error, want string) {
 // TestPlanRefuses: what a model may get wrong is told by Plan, the first of it only.
 func TestPlanRefuses(t *testing.T) {
 	small := newBuffer(t, 64).Whole()
-	call := func(k Kernel, args int, push Push, groups [3]int) func(g *Graph, x Value) {
+	call := func(k Kernel, args int, push any, groups [3]int) func(g *Graph, x Value) {
 		return func(g *Graph, x Value) { g.Call("op", k, slices.Repeat([]Value{x}, args), push, groups, Cost{}) }
 	}
-	norm, four, one := Kernel{Shader: "rmsnorm"}, Constants(1, 0.0, 1.0, 0), [3]int{1, 1, 1}
+	norm, four, one := Kernel{Shader: "rmsnorm", Spec: normSpec{1}}, normPush{1, 0, 1, 0}, [3]int{1, 1, 1}
 	for _, test := range []struct {
 		name, want string
 		adds       func(g *Graph, x Value)
@@ -31,8 +31,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"no shader", `op: shader "rmsform.` + string(New(device).Access()) + `" is not built in`, call(Kernel{Shader: "rmsform"}, 4, four, one)},
 		{"few values", "has 4 bindings, got 3 values", call(norm, 3, four, one)},
 		{"many values", "has 4 bindings, got 5 values", call(norm, 5, four, one)},
-		{"no push constants", "has 16 bytes of push constants, got 0", call(norm, 4, Push{}, one)},
-		{"many push constants", "has 16 bytes of push constants, got 20", call(norm, 4, Constants(1, 0.0, 1.0, 0, 0.5), one)},
+		{"no push constants", "push constant width is not given", call(norm, 4, nil, one)},
 		{"no workgroups", "[1 0 1] workgroups, the device allows 1 to", call(norm, 4, four, [3]int{1, 0, 1})},
 		{"too many workgroups", "[1 1 9223372036854775807] workgroups, the device allows 1 to", call(norm, 4, four, [3]int{1, 1, 1<<63 - 1})},
 		{"no value", "binding 2 has no value", func(g *Graph, x Value) {

@@ -40,11 +40,20 @@ const rows = 3
 // widest is the most columns of a value that stretch works on.
 const widest = 64
 
+type (
+	normSpec struct{ lanes uint32 }
+	normPush struct {
+		width      int
+		scale, eps float64
+		last       uint32
+	}
+)
+
 // stretch adds the one kernel of these tests that runs: y's columns are x's, in turn doubled and
 // halved. It is an RMSNorm that divides by 1, on a software device with one invocation for a row.
 func stretch(g *Graph, y, x Value) {
-	g.Call("stretch", Kernel{Shader: "rmsnorm", Spec: []uint32{0, 0, 0, 0, 1}}, []Value{g.Slot("params", 0, 1, 4), x, g.Slot("factors", 0, 1, widest), y},
-		Constants(x.Cols/4, 0.0, 1.0, 0), [3]int{rows, 1, 1}, Cost{Bytes: 2 * y.Bytes(), Flops: 1})
+	g.Call("stretch", Kernel{Shader: "rmsnorm", Spec: normSpec{1}}, []Value{g.Slot("params", 0, 1, 4), x, g.Slot("factors", 0, 1, widest), y},
+		normPush{x.Cols / 4, 0, 1, 0}, [3]int{rows, 1, 1}, Cost{Bytes: 2 * y.Bytes(), Flops: 1})
 }
 
 // factors are what stretch multiplies columns with.

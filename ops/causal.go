@@ -27,6 +27,20 @@ func CausalSplits(tokens, keys int) (splits, least int) {
 	return max(splits, min(causalMany, (keys+causalLeast-1)/causalLeast)), causalLeast
 }
 
+type (
+	causalSpec      struct{ head, heads, splits int }
+	causalLanesSpec struct {
+		causalSpec
+		queries, lanes uint32
+	}
+	causalPush struct {
+		least int
+		scale float64
+		row   int
+	}
+	causalJoinPush struct{ head, heads, splits, least, count, width int }
+)
+
 // Causal returns softmax(q·k/√D) v of every token and head over the keys and values of its own token and
 // all before it, in blocks with a running maximum (arXiv 2205.14135): no score leaves the kernel. The
 // cache has the pass's own keys already; keys is how many it may ever have.
@@ -58,24 +72,24 @@ func attention(g *graph.Graph, q graph.Value, caches []Cache, h Heads, keys, tok
 	}
 	splits, least := CausalSplits(tokens, keys)
 	parts := g.Temp(q.Rows*h.Count*splits, h.D()+4)
-	spec := []uint32{1, uint32(h.D() / 4), uint32(h.Count), uint32(splits)}
+	spec := causalSpec{h.D() / 4, h.Count, splits}
 	kernel, groups := graph.Kernel{Shader: "causal", Spec: spec}, tokens
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		lanes := fetchLanes(g)
-		spec[0] = min(lanes, uint32(tokens)) // that the lanes share
-		kernel, groups = graph.Kernel{Shader: "causal_lanes", Spec: append(spec, lanes)}, graph.Groups(tokens, int(8/lanes*spec[0]))
+		queries := min(lanes, uint32(tokens)) // that the lanes share
+		kernel, groups = graph.Kernel{Shader: "causal_lanes", Spec: causalLanesSpec{spec, queries, lanes}}, graph.Groups(tokens, int(8/lanes*queries))
 	}
 	// Queries come in and sums go out; of every token seen there are keys and values.
 	T, width := int64(tokens), int64(q.Cols)
 	token, pair := 2*width, 4*width
 	for row, cache := range caches {
 		g.Call("attention", kernel, []graph.Value{params(g), q, cache.Keys, cache.Values, g.Part(parts, row+1)},
-			graph.Constants(least, 1/math.Sqrt(float64(h.Width)), row), [3]int{groups, h.Count, splits},
+			causalPush{least, 1 / math.Sqrt(float64(h.Width)), row}, [3]int{groups, h.Count, splits},
 			graph.Cost{Bytes: 4 * T * (2*width + token), Flops: T * (T + 1) / 2 * pair})
 		g.Grow(graph.Growth{Each: graph.Cost{Bytes: 4 * token, Flops: T * pair}, Row: row, Most: int64(keys)})
 	}
 	g.Call("attention_join", graph.Kernel{Shader: "causal_join"}, []graph.Value{params(g), parts, y},
-		graph.Constants(h.D()/4, h.Count, splits, least, h.Width, y.Cols), [3]int{graph.Groups(y.Cols, 8), y.Rows, 1},
+		causalJoinPush{h.D() / 4, h.Count, splits, least, h.Width, y.Cols}, [3]int{graph.Groups(y.Cols, 8), y.Rows, 1},
 		graph.Cost{Bytes: 2 * y.Bytes()})
 	return y
 }

@@ -12,6 +12,15 @@ type Conv struct {
 	State   graph.Value
 }
 
+type (
+	convSpec     struct{ k, piece int }
+	convPush     struct{ width, stride, offset int }
+	gemvConvSpec struct {
+		bias bool
+		k    int
+	}
+)
+
 // taps is K.
 func (c Conv) taps() int { return c.W.Rows }
 
@@ -36,9 +45,9 @@ func ConvSiLU(g *graph.Graph, u graph.Value, c Conv) graph.Value {
 	if sequences > 1 { // a token each
 		pieces = 1
 	}
-	g.Call("conv", graph.Kernel{Shader: "conv", Spec: []uint32{uint32(c.taps()), convPiece}},
+	g.Call("conv", graph.Kernel{Shader: "conv", Spec: convSpec{c.taps(), convPiece}},
 		[]graph.Value{params(g), u, c.W.table(g, "conv"), c.Bias.vector(g, "conv", u.Cols, u), c.State, y},
-		graph.Constants(u.Cols/4, u.Stride/4, u.From/4),
+		convPush{u.Cols / 4, u.Stride / 4, u.From / 4},
 		[3]int{graph.Groups(u.Cols/4, 8), pieces, sequences},
 		graph.Cost{Bytes: 2 * y.Bytes(), Flops: c.flops(u.Rows)})
 	return y
@@ -62,7 +71,7 @@ func LinearConvSiLU(g *graph.Graph, op string, x graph.Value, n Norm, w, bias We
 	all.Bytes += 2 * int64(x.Rows) * int64(c.taps()-1) * int64(w.Rows/2) * 4 // the state, in and out
 	all.Flops += c.flops(x.Rows)
 	fewRows{
-		op: op, kernel: graph.Kernel{Shader: "gemv_conv." + w.Type.Shader, Spec: []uint32{flag(!bias.Zero()), uint32(c.taps()), 0, 0}},
+		op: op, kernel: graph.Kernel{Shader: "gemv_conv." + w.Type.Shader, Spec: gemvConvSpec{!bias.Zero(), c.taps()}},
 		x: x, norm: n, w: w, cost: all,
 		store: []graph.Value{bias.vector(g, op, w.Rows, x), c.W.table(g, op), c.Bias.vector(g, op, w.Rows/2, x), c.State, y},
 	}.call(g)

@@ -2,6 +2,8 @@ package ops
 
 import "github.com/mmrun/mmrun/graph"
 
+type embedPush struct{ width, blocks int }
+
 // Embed returns the embeddings of tokens: r[t] = table[ids[t]].
 // Shapes: ids (T, 1) of uint32 below table's rows, table (vocab, d), the result (T, d).
 func Embed(g *graph.Graph, ids graph.Value, table Weight) graph.Value {
@@ -19,6 +21,6 @@ func EmbedInto(g *graph.Graph, r, ids graph.Value, table Weight) {
 	blocks := table.Type.PanelBlocks(table.Cols)
 	g.Call("embed", graph.Kernel{Shader: "embed." + table.Type.Shader},
 		[]graph.Value{params(g), ids, table.matrix(g, "embed"), r},
-		graph.Constants(r.Cols/4, blocks), [3]int{graph.Groups(blocks*table.Type.PanelUnits(), 64), ids.Rows, 1},
+		embedPush{r.Cols / 4, blocks}, [3]int{graph.Groups(blocks*table.Type.PanelUnits(), 64), ids.Rows, 1},
 		graph.Cost{Bytes: r.Bytes() + int64(r.Rows)*int64(table.Type.PanelBytes(table.Cols)/PanelRows)})
 }

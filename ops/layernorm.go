@@ -23,6 +23,15 @@ func NormalizeLast(g *graph.Graph, x graph.Value, n Norm, rows int) graph.Value 
 	return RMSNormLast(g, x, n, rows)
 }
 
+type (
+	layerNormSpec struct{ lanes, tokens int }
+	layerNormPush struct {
+		width, count int
+		eps          float64
+		last         uint32
+	}
+)
+
 // layerNorm is (x - mean(x)) / sqrt(variance(x) + Eps) ⊙ Weight + Bias (arXiv 1607.06450) of every row,
 // or of each sequence's last.
 func layerNorm(g *graph.Graph, x graph.Value, n Norm, rows int, last bool) graph.Value {
@@ -32,12 +41,12 @@ func layerNorm(g *graph.Graph, x graph.Value, n Norm, rows int, last bool) graph
 		return y
 	}
 	lanes, tokens := 32, 1
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		lanes, tokens = 1, 8
 	}
-	g.Call("layernorm", graph.Kernel{Shader: "layernorm", Spec: []uint32{uint32(lanes), uint32(tokens)}},
+	g.Call("layernorm", graph.Kernel{Shader: "layernorm", Spec: layerNormSpec{lanes, tokens}},
 		[]graph.Value{params(g), x, n.Weight.vector(g, "layernorm", x.Cols, x), n.Bias.vector(g, "layernorm", x.Cols, x), y},
-		graph.Constants(x.Cols/4, n.Width, n.Eps, int(flag(last))), [3]int{1, graph.Groups(rows, tokens), 1},
+		layerNormPush{x.Cols / 4, n.Width, n.Eps, flag(last)}, [3]int{1, graph.Groups(rows, tokens), 1},
 		graph.Cost{Bytes: 3 * y.Bytes(), Flops: 8 * y.Bytes() / 4})
 	return y
 }

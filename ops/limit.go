@@ -15,10 +15,16 @@ const (
 	limitFMAChains = 8  // numbers of an invocation
 )
 
+type (
+	limitReadSpec struct{ lanes int }
+	limitReadPush struct{ each int }
+	limitFMAPush  struct{ steps int }
+)
+
 // limitReadLanes is how many invocations share LimitRows rows: on a software device few, since there
 // a workgroup costs as much as some reads.
 func limitReadLanes(g *graph.Graph) int {
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		return 8
 	}
 	return 64
@@ -34,8 +40,8 @@ func LimitRead(g *graph.Graph, data graph.Value) graph.Value {
 		g.Fail(fmt.Errorf("limit_read: shape %v is no multiple of [%d 4]", data.Shape(), LimitRows))
 		return y
 	}
-	g.Call("limit_read", graph.Kernel{Shader: "limit_read", Spec: []uint32{uint32(lanes)}},
-		[]graph.Value{data, y}, graph.Constants(LimitRows/lanes),
+	g.Call("limit_read", graph.Kernel{Shader: "limit_read", Spec: limitReadSpec{lanes}},
+		[]graph.Value{data, y}, limitReadPush{LimitRows / lanes},
 		[3]int{groups, 1, 1}, graph.Cost{Bytes: data.Bytes() + y.Bytes(), Flops: data.Bytes() / 4})
 	return y
 }
@@ -49,7 +55,7 @@ func LimitFMA(g *graph.Graph, start graph.Value, steps int) graph.Value {
 		g.Fail(fmt.Errorf("limit_fma: shape %v is no multiple of [%d 4], or %d steps of 8", start.Shape(), LimitRows, steps))
 		return y
 	}
-	g.Call("limit_fma", graph.Kernel{Shader: "limit_fma"}, []graph.Value{start, y}, graph.Constants(steps),
+	g.Call("limit_fma", graph.Kernel{Shader: "limit_fma"}, []graph.Value{start, y}, limitFMAPush{steps},
 		[3]int{start.Rows / limitFMALanes, 1, 1},
 		graph.Cost{Bytes: 2 * y.Bytes(), Flops: 2 * limitFMAChains * int64(steps) * int64(start.Rows)})
 	return y

@@ -56,12 +56,18 @@ func LinearInto(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f
 	gemm(g, op, y, x, w, f)
 }
 
-func (f Finish) spec() []uint32 {
+type finishSpec struct {
+	bias      bool
+	act       uint32
+	add, gate bool
+}
+
+func (f Finish) spec() finishSpec {
 	act := flag(f.Softplus)
 	if f.GELU {
 		act = 2
 	}
-	return []uint32{flag(!f.Bias.Zero()), act, flag(!f.Add.Zero()), flag(!f.Gate.Zero())}
+	return finishSpec{!f.Bias.Zero(), act, !f.Add.Zero(), !f.Gate.Zero()}
 }
 
 // values returns bias, add, gatex and gate, or stand for those that are left out.
@@ -88,7 +94,7 @@ const (
 // fetchLanes is how many invocations of a subgroup hand one another what each of them fetched; at most
 // the eight of a workgroup.
 func fetchLanes(g *graph.Graph) uint32 {
-	if g.Access() != graph.Texel {
+	if !g.Software() {
 		return 1
 	}
 	return min(8, g.Device().Info().Subgroup)
@@ -105,15 +111,30 @@ func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finis
 // fewRows is W norm(x) for few rows of x, by a kernel that includes gemv.glsl.
 type fewRows struct {
 	op     string
-	kernel graph.Kernel // with the four constants that are the kernel's own
+	kernel graph.Kernel // with the constants that are its own
 	x      graph.Value
 	norm   Norm
 	w      Weight
 	store  []graph.Value // bindings of the kernel's own
-	told   []any         // push constants of its own
+	told   any           // push constants of its own
 	beside int           // workgroups beside those for the panels of w
 	cost   graph.Cost
 }
+
+type (
+	fewRowsSpec struct {
+		own            any
+		lanes          uint32
+		norm           bool
+		panels, tokens int
+		weighed        bool
+	}
+	fewRowsPush struct {
+		gemmPush
+		mean, eps float64
+		told      any
+	}
+)
 
 func (r fewRows) call(g *graph.Graph) {
 	x, n, k := r.x, r.norm, r.kernel
@@ -131,10 +152,9 @@ func (r fewRows) call(g *graph.Graph) {
 	if tokens == 1 { // there may be more along this axis
 		groups[0], groups[1] = groups[1], 1
 	}
-	k.Spec = append(k.Spec, fetchLanes(g), flag(!n.Weight.Zero()), uint32(panels), uint32(tokens), flag(weighed))
-	numbers := []any{r.w.Type.PanelBlocks(r.w.Cols), r.w.Rows / PanelRows, x.Cols / 4, x.Stride / 4, x.From / 4, scale, n.Eps}
+	k.Spec = fewRowsSpec{k.Spec, fetchLanes(g), !n.Weight.Zero(), panels, tokens, weighed}
 	g.Call(r.op, k, append([]graph.Value{params(g), x, r.w.matrix(g, r.op), norm}, r.store...),
-		graph.Constants(append(numbers, r.told...)...), groups, r.cost)
+		fewRowsPush{productOf(r.w, x), scale, n.Eps, r.told}, groups, r.cost)
 }
 
 // gemvTile is how many tokens and panels an invocation of gemv has: as many tokens as there are, in
@@ -143,28 +163,44 @@ func (r fewRows) call(g *graph.Graph) {
 func gemvTile(g *graph.Graph, rows int) (tokens, panels int) {
 	for tokens = 1; tokens < min(rows, tileTokens); tokens *= 2 {
 	}
-	if g.Access() == graph.Texel && tokens == tileTokens {
+	if g.Software() && tokens == tileTokens {
 		return tokens, 2 * gemvPanels
 	}
 	return tokens, gemvPanels
 }
 
+type (
+	gemmSpec struct {
+		finishSpec
+		lanes uint32
+	}
+	gemmCoopSpec struct {
+		finishSpec
+		m, n, k      int
+		subgroupSize uint32 `glsl:"SUBGROUP_SIZE"`
+	}
+	gemmPush struct{ blocks, panels, width, stride, offset int }
+)
+
+func productOf(w Weight, x graph.Value) gemmPush {
+	return gemmPush{w.Type.PanelBlocks(w.Cols), w.Rows / PanelRows, x.Cols / 4, x.Stride / 4, x.From / 4}
+}
+
 func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
 	tokens := tileTokens
-	if g.Access() != graph.Texel {
+	if !g.Software() {
 		tokens *= tileGroup
 	}
-	kernel := graph.Kernel{Shader: "gemm." + w.Type.Shader, Spec: append(f.spec(), fetchLanes(g))}
+	kernel := graph.Kernel{Shader: "gemm." + w.Type.Shader, Spec: gemmSpec{f.spec(), fetchLanes(g)}}
 	if g.Access() == graph.CoopMat {
 		info := g.Device().Info()
 		kernel = graph.Kernel{Shader: "gemm_coop." + w.Type.Shader, Plain: true,
-			Spec: append(f.spec(), uint32(info.Tile[0]), uint32(info.Tile[1]), uint32(info.Tile[2]), info.Subgroup)}
+			Spec: gemmCoopSpec{f.spec(), info.Tile[0], info.Tile[1], info.Tile[2], info.Subgroup}}
 	}
 	g.Call(op, kernel,
 		[]graph.Value{params(g), x, w.matrix(g, op), bias, add, gatex, gate, y},
-		graph.Constants(w.Type.PanelBlocks(w.Cols), w.Rows/PanelRows, x.Cols/4, x.Stride/4, x.From/4),
-		[3]int{graph.Groups(w.Rows, tilePanels*PanelRows), graph.Groups(x.Rows, tokens), 1}, cost(x, w, y))
+		productOf(w, x), [3]int{graph.Groups(w.Rows, tilePanels*PanelRows), graph.Groups(x.Rows, tokens), 1}, cost(x, w, y))
 }
 
 func cost(x graph.Value, w Weight, y graph.Value) graph.Cost {

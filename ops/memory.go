@@ -21,6 +21,11 @@ func (w Weight) Part(i, rows int) Weight {
 	return w
 }
 
+type decidePush struct {
+	stride, offset, channels, states int
+	scale, threshold                 float64
+}
+
 // Decide writes which layers read their pool during the window that begins: those whose state says
 // sigmoid(w · mean_n(h) + b) > τ2. state is the whole recurrent state as rows of one number each,
 // a layer every stride numbers, its h (E, N) offset numbers in; states is N without padding.
@@ -32,7 +37,7 @@ func Decide(g *graph.Graph, state graph.Value, stride, offset, states int, w, bi
 		return
 	}
 	g.Call("decide", graph.Kernel{Shader: "decide"}, []graph.Value{state, w.table(g, "decide"), bias.table(g, "decide"), reads},
-		graph.Constants(stride/4, offset/4, E, Padded(states)/4, 1/float64(states), logit(threshold)),
+		decidePush{stride / 4, offset / 4, E, Padded(states) / 4, 1 / float64(states), logit(threshold)},
 		[3]int{L, 1, 1}, graph.Cost{Bytes: 4 * int64(L) * int64(E) * int64(Padded(states))})
 }
 
@@ -75,6 +80,14 @@ type gathering struct {
 	L, P, W                       int
 }
 
+type (
+	gatherSpec struct {
+		pooling uint32
+		logged  bool
+	}
+	gatherPush struct{ period, size, summary, keys, layers, attending, window int }
+)
+
 func gather(g *graph.Graph, from gathering, period int, pooling string, worth graph.Value, attending int) Sources {
 	S := from.summaries.Cols
 	mode, ok := map[string]uint32{"concat": 0, "mean": 1, "max": 2}[pooling]
@@ -82,12 +95,17 @@ func gather(g *graph.Graph, from gathering, period int, pooling string, worth gr
 		g.Fail(fmt.Errorf("gather: pooling %q is not known", pooling))
 	}
 	s := Sources{Summaries: g.Temp(worth.Rows*worth.Cols, S), Importances: worth}
-	g.Call("gather", graph.Kernel{Shader: "gather", Plain: true, Spec: []uint32{mode, flag(from.logged)}},
+	g.Call("gather", graph.Kernel{Shader: "gather", Plain: true, Spec: gatherSpec{mode, from.logged}},
 		[]graph.Value{params(g), from.summaries, from.importances, from.pools, s.Summaries, worth},
-		graph.Constants(period, from.P, S/4, worth.Cols, from.L, attending, from.W),
+		gatherPush{period, from.P, S / 4, worth.Cols, from.L, attending, from.W},
 		[3]int{graph.Groups(worth.Cols*S/4, 64), worth.Rows, 1}, graph.Cost{Bytes: 2 * s.Summaries.Bytes()})
 	return s
 }
+
+type (
+	lanesSpec struct{ lanes uint32 }
+	keysPush  struct{ keys, summary, first int }
+)
 
 // Keys projects notes to the keys and values of attentions, as many as there are weights, each with
 // its share of the notes.
@@ -103,9 +121,9 @@ func Keys(g *graph.Graph, s Sources, w Weight, kv graph.Value) {
 		return
 	}
 	keys := rows / layers
-	g.Call("keys", graph.Kernel{Shader: "keys", Spec: []uint32{0, 0, 0, 0, fetchLanes(g)}},
+	g.Call("keys", graph.Kernel{Shader: "keys", Spec: lanesSpec{fetchLanes(g)}},
 		[]graph.Value{s.Summaries, w.table(g, "keys"), s.Importances, kv},
-		graph.Constants(keys, S/4, s.First), [3]int{graph.Groups(S/4, 8), graph.Groups(keys, 8), layers},
+		keysPush{keys, S / 4, s.First}, [3]int{graph.Groups(S/4, 8), graph.Groups(keys, 8), layers},
 		graph.Cost{Bytes: 4*int64(rows)*int64(S) + kv.Bytes() + 4*int64(w.Rows)*int64(S), Flops: 4 * int64(S) * int64(S) * int64(rows)})
 }
 
@@ -143,6 +161,29 @@ func (a Attention) common() (common bool, window int) {
 	return true, graph.Groups(a.Window, attendTokens)
 }
 
+type (
+	attendSpec     struct{ gated, logged bool }
+	attendLaneSpec struct {
+		attendSpec
+		summary int
+		common  bool
+		lanes   uint32
+	}
+	attendKeys struct {
+		keys, first, step, base, window, stride, offset int
+		scale                                           float64
+		layer, apart, readers                           int
+	}
+	attendPush struct {
+		attendKeys
+		summary int
+	}
+	attendLanePush struct {
+		attendKeys
+		groups int
+	}
+)
+
 // Attend returns softmax(q·k/√S + ln I) v for every token (arXiv 2510.03279, section 4.2; the bias
 // ln I is ours), zero where the layer does not read or its pool is empty.
 // Shapes: q and the result (T, S).
@@ -162,13 +203,13 @@ func Attend(g *graph.Graph, op string, q graph.Value, a Attention) graph.Value {
 	if !gated {
 		reads = a.Importances
 	}
-	spec, scale, readers := []uint32{flag(gated), flag(logged)}, 1/math.Sqrt(float64(a.Width)), reads.Rows/sequences
-	kernel, groups := graph.Kernel{Shader: "attend", Spec: spec}, q.Rows
-	push := graph.Constants(a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride/4, q.From/4, S/4, scale, a.Layer, apart, readers)
-	if g.Access() == graph.Texel {
+	spec, groups := attendSpec{gated, logged}, q.Rows
+	keys := attendKeys{a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride / 4, q.From / 4, 1 / math.Sqrt(float64(a.Width)), a.Layer, apart, reads.Rows / sequences}
+	kernel, push := graph.Kernel{Shader: "attend", Spec: spec}, any(attendPush{keys, S / 4})
+	if g.Software() {
 		common, window := a.common()
-		kernel = graph.Kernel{Shader: "attend_lane", Spec: append(spec, uint32(S/4), flag(common), fetchLanes(g))}
-		push = graph.Constants(a.Keys, a.First, a.Step, a.Base, a.Window, q.Stride/4, q.From/4, scale, a.Layer, apart, readers, window)
+		kernel = graph.Kernel{Shader: "attend_lane", Spec: attendLaneSpec{spec, S / 4, common, fetchLanes(g)}}
+		push = attendLanePush{keys, window}
 		if groups = graph.Groups(q.Rows, attendTokens); window > 0 {
 			groups = Windows(q.Rows, a.Window) * window
 		}

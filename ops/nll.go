@@ -5,6 +5,11 @@ import (
 	"github.com/mmrun/mmrun/vk"
 )
 
+type (
+	nllSpec struct{ lanes uint32 }
+	nllPush struct{ width, vocab int }
+)
+
 // NLL returns how surprised rows of logits are by their targets, in nats:
 //
 //	y_t = ln Σ_v exp(logits_tv) - logits_t,target_t
@@ -16,8 +21,8 @@ func NLL(g *graph.Graph, logits, targets graph.Value, vocab int, y graph.Value) 
 		mismatch(g, "nll", logits.Shape(), targets.Shape())
 		return
 	}
-	g.Call("nll", graph.Kernel{Shader: "nll", Spec: []uint32{nllLanes(g, vocab)}}, []graph.Value{params(g), logits, targets, y},
-		graph.Constants(logits.Cols/4, vocab), [3]int{logits.Rows, 1, 1},
+	g.Call("nll", graph.Kernel{Shader: "nll", Spec: nllSpec{nllLanes(g, vocab)}}, []graph.Value{params(g), logits, targets, y},
+		nllPush{logits.Cols / 4, vocab}, [3]int{logits.Rows, 1, 1},
 		graph.Cost{Bytes: logits.Bytes(), Flops: 3 * int64(logits.Rows) * int64(vocab)})
 }
 
@@ -26,7 +31,7 @@ func NLL(g *graph.Graph, logits, targets graph.Value, vocab int, y graph.Value) 
 func nllLanes(g *graph.Graph, vocab int) uint32 {
 	const longest = 1 << 15 // of loops, half of what it takes
 	lanes := uint32(64)
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		lanes = 8
 	}
 	for vocab/(4*int(lanes)) > longest {

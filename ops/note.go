@@ -36,12 +36,23 @@ func (log Log) Of(l int) Places {
 	return Places{log.Summaries, log.Importances, l*log.Importances.Cols + log.Held, 0, 0}
 }
 
+type (
+	notePush struct {
+		inputs, width, summary, first, rows, window int
+		threshold, mean, eps                        float64
+	}
+	noteTokenPush struct {
+		summary, first, apart, window int
+		threshold                     float64
+	}
+)
+
 // Note is the Note Block (arXiv 2510.03279, section 4.1) for the tokens of one sequence: every token that
 // is worth it leaves its summary. A token is worth exactly what NoteToken finds it worth.
 // Shapes: x (T, d) before its norm, notes (T, ·) with the summary at column 0.
 func Note(g *graph.Graph, x, notes graph.Value, score Scorer, to Places) {
 	S, tokens, rows := to.summaries.Cols, 1, 0
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		tokens = 8
 	}
 	if to.window == 0 {
@@ -53,7 +64,7 @@ func Note(g *graph.Graph, x, notes graph.Value, score Scorer, to Places) {
 	}
 	g.Call("note", graph.Kernel{Shader: "note"},
 		[]graph.Value{params(g), x, notes, score.Weight.table(g, "note"), to.summaries, to.importances},
-		graph.Constants(x.Cols/4, notes.Cols/4, S/4, to.first, rows, to.window, logit(score.Threshold), 1/float64(score.Norm.Width), score.Norm.Eps),
+		notePush{x.Cols / 4, notes.Cols / 4, S / 4, to.first, rows, to.window, logit(score.Threshold), 1 / float64(score.Norm.Width), score.Norm.Eps},
 		[3]int{graph.Groups(max(x.Rows, rows), tokens), 1, 1}, graph.Cost{Bytes: x.Bytes() + 8*int64(notes.Rows)*int64(S)})
 }
 
@@ -76,10 +87,10 @@ func NoteToken(g *graph.Graph, op string, x graph.Value, w Weight, score Scorer,
 	all.Bytes += 4*int64(x.Rows)*int64(S) + 4*int64(score.Weight.Cols)
 	all.Flops += 4 * int64(x.Rows) * int64(x.Cols)
 	fewRows{
-		op: op, kernel: graph.Kernel{Shader: "gemv_note." + w.Type.Shader, Spec: make([]uint32, 4)},
+		op: op, kernel: graph.Kernel{Shader: "gemv_note." + w.Type.Shader},
 		x: x, norm: score.Norm, w: w, cost: all,
 		store: []graph.Value{x, score.Weight.table(g, op), to.summaries, to.importances, scales, queries},
-		told:  []any{S, to.first, to.apart, to.window, logit(score.Threshold)}, beside: 1,
+		told:  noteTokenPush{S, to.first, to.apart, to.window, logit(score.Threshold)}, beside: 1,
 	}.call(g)
 	return queries, scales
 }

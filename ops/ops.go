@@ -32,7 +32,7 @@ func params(g *graph.Graph) graph.Value {
 	return g.Slot(ParamsSlot, 0, 1, ParamsBytes/4)
 }
 
-// flag is a specialization constant of type bool.
+// flag is a bool in numbers.
 func flag(on bool) uint32 {
 	if on {
 		return 1

@@ -32,6 +32,14 @@ type Log struct {
 // Shape: (windows·L, P), rows of the log.
 type Pools struct{ graph.Value }
 
+type (
+	logPush    struct{ rows, held, size, window, summary int }
+	lifeSpec   struct{ priority bool }
+	lifePush   struct{ rows, held, size, window, layer int }
+	pickPush   struct{ rows, held, size, window, layer, layers int }
+	commitPush struct{ rows, held, size, window, layers, summary int }
+)
+
 const vector = 4 // rows of a log are read so many at once
 
 // OpenLog begins the log of a pass of so many tokens at the most, which may be none: pools and pending
@@ -47,7 +55,7 @@ func OpenLog(g *graph.Graph, n Notes, p Pending, tokens int) Log {
 	}
 	g.Call("log", graph.Kernel{Shader: "log"},
 		[]graph.Value{params(g), n.Summaries, n.Importances, n.Positions, p.Summaries, p.Importances, log.Summaries, log.Importances, log.Positions},
-		graph.Constants(rows, held, P, W, S/4), [3]int{graph.Groups(held*S/4, 64), L, 1},
+		logPush{rows, held, P, W, S / 4}, [3]int{graph.Groups(held*S/4, 64), L, 1},
 		graph.Cost{Bytes: 8 * int64(L) * int64(P+W) * int64(S)})
 	return log
 }
@@ -71,13 +79,13 @@ func FillPools(g *graph.Graph, log Log, pools Pools, priority bool, from, to int
 		return
 	}
 	life := g.Temp(L, 2*rows)
-	g.Call("life", graph.Kernel{Shader: "life", Spec: []uint32{flag(priority)}},
+	g.Call("life", graph.Kernel{Shader: "life", Spec: lifeSpec{priority}},
 		[]graph.Value{params(g), log.Importances, life},
-		graph.Constants(rows, log.Held, P, log.Window, from), [3]int{graph.Groups(rows, 32), to - from, 1},
+		lifePush{rows, log.Held, P, log.Window, from}, [3]int{graph.Groups(rows, 32), to - from, 1},
 		graph.Cost{Bytes: 12 * int64(rows) * int64(to-from)})
 	g.Call("pick", graph.Kernel{Shader: "pick"},
 		[]graph.Value{params(g), life, pools.Value},
-		graph.Constants(rows, log.Held, P, log.Window, from, L), [3]int{graph.Groups(pools.Rows/L, 8), to - from, 1},
+		pickPush{rows, log.Held, P, log.Window, from, L}, [3]int{graph.Groups(pools.Rows/L, 8), to - from, 1},
 		graph.Cost{Bytes: pools.Bytes() / int64(L) * int64(to-from)})
 }
 
@@ -92,6 +100,6 @@ func Commit(g *graph.Graph, log Log, pools Pools, p Pending, n Notes) {
 	g.Call("commit", graph.Kernel{Shader: "commit"},
 		[]graph.Value{params(g), log.Summaries, log.Importances, log.Positions, pools.Value,
 			n.Summaries, n.Importances, n.Positions, p.Summaries, p.Importances},
-		graph.Constants(log.Importances.Cols, log.Held, P, W, L, S/4), [3]int{graph.Groups((P+W)*S/4, 64), L, 1},
+		commitPush{log.Importances.Cols, log.Held, P, W, L, S / 4}, [3]int{graph.Groups((P+W)*S/4, 64), L, 1},
 		graph.Cost{Bytes: 8 * int64(L) * int64(P+W) * int64(S)})
 }

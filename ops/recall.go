@@ -22,6 +22,19 @@ type Recall struct {
 // Zero says whether r is no attention at all.
 func (r Recall) Zero() bool { return r.KV.Zero() }
 
+type (
+	recallSpec struct {
+		token, layer, reads, gate bool
+		lanes                     uint32
+		summary                   int
+	}
+	recallPush struct {
+		keys, first, apart                  [2]int // of token's, then layer's
+		readers, layer, blocks, rows, width int
+		scale                               float64
+	}
+)
+
 // RecallToken returns norm(r) + F(O c_token) + F(O c_layer) for one token of every sequence, with c as Attend
 // finds it (arXiv 2510.03279, section 4.2): both attentions and their fusion in a single kernel. Scales are
 // what NoteToken returned. One of token and layer may be left out; else their matrices are of one type.
@@ -36,15 +49,15 @@ func RecallToken(g *graph.Graph, op string, r graph.Value, n Norm, scales, queri
 		return y
 	}
 	S, reads := one.Out.Cols, token.Reads
-	spec := []uint32{flag(!token.Zero()), flag(!layer.Zero()), flag(!reads.Zero()), flag(!one.Gate.Zero()), fetchLanes(g), uint32(S / 4)}
+	spec := recallSpec{!token.Zero(), !layer.Zero(), !reads.Zero(), !one.Gate.Zero(), fetchLanes(g), S / 4}
 	if reads.Zero() {
 		reads = one.Importances // stands for what is not read
 	}
 	values := []graph.Value{params(g), r, n.Weight.vector(g, op, r.Cols, r), scales, queries}
 	values = append(append(values, token.values(g, op, one)...), layer.values(g, op, one)...)
 	g.Call(op, graph.Kernel{Shader: "recall." + one.Out.Type.Shader, Spec: spec}, append(values, reads, y),
-		graph.Constants(token.Keys, layer.Keys, token.First, layer.First, token.apart(), layer.apart(),
-			reads.Rows/max(1, one.Sequences), token.Layer, one.Out.Type.PanelBlocks(S), r.Cols, queries.Cols/4, 1/math.Sqrt(float64(one.Width))),
+		recallPush{[2]int{token.Keys, layer.Keys}, [2]int{token.First, layer.First}, [2]int{token.apart(), layer.apart()},
+			reads.Rows / max(1, one.Sequences), token.Layer, one.Out.Type.PanelBlocks(S), r.Cols, queries.Cols / 4, 1 / math.Sqrt(float64(one.Width))},
 		[3]int{graph.Groups(r.Cols, recallRows(g)), r.Rows, 1}, recallCost(r, token, layer))
 	return y
 }
@@ -52,7 +65,7 @@ func RecallToken(g *graph.Graph, op string, r graph.Value, n Norm, scales, queri
 // recallRows is how many rows a workgroup has, WORKERS times ROWS of the shader: enough that doing the
 // attentions anew for them costs little.
 func recallRows(g *graph.Graph) int {
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		return 256
 	}
 	return 128

@@ -11,6 +11,18 @@ type Norm struct {
 	Eps    float64
 }
 
+type (
+	rmsNormPush struct {
+		width      int
+		scale, eps float64
+		last       uint32
+	}
+	weighPush struct {
+		width     int
+		mean, eps float64
+	}
+)
+
 // RMSNorm returns every row of x normalized.
 // Shapes: x and the result (T, d), the norm's weight (d).
 func RMSNorm(g *graph.Graph, x graph.Value, n Norm) graph.Value {
@@ -29,9 +41,9 @@ func rmsNorm(g *graph.Graph, x graph.Value, n Norm, rows int, last bool) graph.V
 		mismatch(g, "rmsnorm", x.Shape(), []int{n.Weight.Rows, n.Weight.Cols})
 		return y
 	}
-	g.Call("rmsnorm", graph.Kernel{Shader: "rmsnorm", Spec: []uint32{0, 0, 0, 0, fetchLanes(g)}},
+	g.Call("rmsnorm", graph.Kernel{Shader: "rmsnorm", Spec: lanesSpec{fetchLanes(g)}},
 		[]graph.Value{params(g), x, n.Weight.vector(g, "rmsnorm", x.Cols, x), y},
-		graph.Constants(x.Cols/4, 1/float64(n.Width), n.Eps, int(flag(last))), [3]int{rows, 1, 1},
+		rmsNormPush{x.Cols / 4, 1 / float64(n.Width), n.Eps, flag(last)}, [3]int{rows, 1, 1},
 		graph.Cost{Bytes: 3 * y.Bytes(), Flops: 5 * y.Bytes() / 4})
 	return y
 }
@@ -45,9 +57,9 @@ func weigh(g *graph.Graph, x graph.Value, n Norm) (y, scale graph.Value) {
 		mismatch(g, "weigh", x.Shape(), []int{n.Weight.Rows, n.Weight.Cols})
 		return y, scale
 	}
-	g.Call("rmsnorm", graph.Kernel{Shader: "weigh", Spec: []uint32{0, 0, 0, 0, fetchLanes(g)}},
+	g.Call("rmsnorm", graph.Kernel{Shader: "weigh", Spec: lanesSpec{fetchLanes(g)}},
 		[]graph.Value{params(g), x, n.Weight.vector(g, "weigh", x.Cols, x), y, scale},
-		graph.Constants(x.Cols/4, 1/float64(n.Width), n.Eps), [3]int{x.Rows, 1, 1},
+		weighPush{x.Cols / 4, 1 / float64(n.Width), n.Eps}, [3]int{x.Rows, 1, 1},
 		graph.Cost{Bytes: 3 * y.Bytes(), Flops: 5 * y.Bytes() / 4})
 	return y, scale
 }

@@ -45,6 +45,11 @@ func Turns(rotary int, base float64, positions int) (table []float32, rows, cols
 	return table, rows, cols
 }
 
+type (
+	rotarySpec struct{ rotary, steps int }
+	rotaryPush struct{ head, heads, table, row int }
+)
+
 // Rotary takes rows of [q k v], head by head, apart: it turns the first rotary numbers of every query and
 // key by the token's position (arXiv 2104.09864), appends keys and values to the cache, and returns
 // the queries. Numbers i and i + rotary/2 of a head are a pair, as in GPT-NeoX.
@@ -92,9 +97,9 @@ func rotate(g *graph.Graph, q, qkv graph.Value, h Heads, turns Weight, rotary in
 		return
 	}
 	for row, cache := range caches {
-		g.Call("rotary", graph.Kernel{Shader: "rotary", Spec: []uint32{uint32(rotary), turnSteps}},
+		g.Call("rotary", graph.Kernel{Shader: "rotary", Spec: rotarySpec{rotary, turnSteps}},
 			[]graph.Value{params(g), qkv, turns.table(g, "rotary"), g.Part(q, row+1), cache.Keys, cache.Values},
-			graph.Constants(h.D()/4, h.Count, turns.Cols/4, row), [3]int{graph.Groups(q.Cols/4, 8), graph.Groups(tokens, 8), 1},
+			rotaryPush{h.D() / 4, h.Count, turns.Cols / 4, row}, [3]int{graph.Groups(q.Cols/4, 8), graph.Groups(tokens, 8), 1},
 			graph.Cost{Bytes: 8 * int64(tokens) * int64(qkv.Cols), Flops: 8 * int64(tokens) * int64(h.Count) * int64(rotary)})
 	}
 }

@@ -9,11 +9,18 @@ const lanes = 1 << 15
 // ScanPieces is how many pieces of time a scan of T tokens and E channels is cut into: as many as it
 // takes to give a GPU enough lanes, none shorter than 16 tokens.
 func ScanPieces(g *graph.Graph, T, E int) int {
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		return 1
 	}
 	return max(1, min(lanes/E, T/16))
 }
+
+type (
+	scanSpec      struct{ n4, pieces int }
+	scanPush      struct{ channels, rank, width, zstride, zoffset int }
+	scanLocalPush struct{ channels, rank, width int }
+	scanCarryPush struct{ channels int }
+)
 
 // Scan takes T tokens of one sequence through the selective state space and the gate, in pieces
 // of time scanned in parallel:
@@ -35,14 +42,14 @@ func Scan(g *graph.Graph, delta, dbc, u, z graph.Value, s Selective, h graph.Val
 	}
 	E, N := s.A.Rows, s.A.Cols
 	A, D := s.A.table(g, "scan"), s.D.vector(g, "scan", E, u)
-	spec := []uint32{uint32(N / 4), uint32(pieces)}
+	spec := scanSpec{N / 4, pieces}
 	carry := h // not read when there is one piece
 	if pieces > 1 {
 		carry = scanCarry(g, delta, dbc, u, A, s, h, spec, pieces)
 	}
 	g.Call("scan", graph.Kernel{Shader: "scan", Spec: spec},
 		[]graph.Value{params(g), delta, u, dbc, z, A, D, h, carry, y},
-		graph.Constants(E, s.rank()/4, dbc.Cols/4, z.Stride/4, z.From/4),
+		scanPush{E, s.rank() / 4, dbc.Cols / 4, z.Stride / 4, z.From / 4},
 		[3]int{graph.Groups(E, 8), pieces, 1},
 		graph.Cost{Bytes: 4*y.Bytes() + dbc.Bytes() + 8*int64(E)*int64(N), Flops: 8 * int64(u.Rows) * int64(E) * int64(N)})
 	return y
@@ -50,15 +57,15 @@ func Scan(g *graph.Graph, delta, dbc, u, z graph.Value, s Selective, h graph.Val
 
 // scanCarry runs the first two phases and returns the state every piece starts from.
 // Shape: (pieces·E, N).
-func scanCarry(g *graph.Graph, delta, dbc, u, A graph.Value, s Selective, h graph.Value, spec []uint32, pieces int) graph.Value {
+func scanCarry(g *graph.Graph, delta, dbc, u, A graph.Value, s Selective, h graph.Value, spec scanSpec, pieces int) graph.Value {
 	E, N := s.A.Rows, s.A.Cols
 	carry, total := g.Temp(pieces*E, N), g.Temp(pieces, E)
 	g.Call("scan_local", graph.Kernel{Shader: "scan_local", Spec: spec},
 		[]graph.Value{params(g), delta, u, dbc, A, carry, total},
-		graph.Constants(E, s.rank()/4, dbc.Cols/4), [3]int{graph.Groups(E, 8), pieces, 1},
+		scanLocalPush{E, s.rank() / 4, dbc.Cols / 4}, [3]int{graph.Groups(E, 8), pieces, 1},
 		graph.Cost{Bytes: 2*u.Bytes() + dbc.Bytes()/2 + carry.Bytes(), Flops: 6 * int64(u.Rows) * int64(E) * int64(N)})
 	g.Call("scan_carry", graph.Kernel{Shader: "scan_carry", Spec: spec},
 		[]graph.Value{params(g), A, h, total, carry},
-		graph.Constants(E), [3]int{graph.Groups(E*N/4, 64), 1, 1}, graph.Cost{Bytes: 2 * carry.Bytes()})
+		scanCarryPush{E}, [3]int{graph.Groups(E*N/4, 64), 1, 1}, graph.Cost{Bytes: 2 * carry.Bytes()})
 	return carry
 }

@@ -24,6 +24,15 @@ func (s Selective) check(g *graph.Graph, op string, dbc, u, z, h graph.Value) bo
 	return ok
 }
 
+type (
+	ssmSpec     struct{ n4 int }
+	ssmPush     struct{ channels, rank, blocks, width, ustride, uoffset, zstride, zoffset int }
+	segNormPush struct {
+		width, rank, states int
+		scaleR, scaleN, eps float64
+	}
+)
+
 // SSM takes one token of every sequence through the selective state space and the gate:
 //
 //	Δ = softplus(W_dt dt + b),  h = exp(Δ A) ⊙ h + Δ u Bᵀ,  y = (h C + D ⊙ u) ⊙ silu(z)
@@ -35,10 +44,10 @@ func SSM(g *graph.Graph, dbc, u, z graph.Value, s Selective, h graph.Value) grap
 		return y
 	}
 	E, N := s.A.Rows, s.A.Cols
-	g.Call("ssm", graph.Kernel{Shader: "ssm." + s.DtProj.Type.Shader, Spec: []uint32{uint32(N / 4)}},
+	g.Call("ssm", graph.Kernel{Shader: "ssm." + s.DtProj.Type.Shader, Spec: ssmSpec{N / 4}},
 		[]graph.Value{params(g), dbc, s.DtProj.matrix(g, "ssm"), s.DtBias.vector(g, "ssm", E, u), u, z,
 			s.A.table(g, "ssm"), s.D.vector(g, "ssm", E, u), h, y},
-		graph.Constants(E, s.rank()/4, s.DtProj.Type.PanelBlocks(s.rank()), dbc.Cols/4, u.Stride/4, u.From/4, z.Stride/4, z.From/4),
+		ssmPush{E, s.rank() / 4, s.DtProj.Type.PanelBlocks(s.rank()), dbc.Cols / 4, u.Stride / 4, u.From / 4, z.Stride / 4, z.From / 4},
 		[3]int{graph.Groups(E, 8), u.Rows, 1},
 		graph.Cost{
 			Bytes: s.DtProj.bytes() + 4*int64(E)*int64(N) + int64(u.Rows)*int64(E)*4*int64(2*N+3),
@@ -52,6 +61,6 @@ func SSM(g *graph.Graph, dbc, u, z graph.Value, s Selective, h graph.Value) grap
 // Shapes: dbc (T, R+2N) with padded R and N.
 func SegmentNorm(g *graph.Graph, dbc graph.Value, s Selective, rank, states int, eps float64) {
 	g.Call("segnorm", graph.Kernel{Shader: "segnorm", Plain: true}, []graph.Value{params(g), dbc},
-		graph.Constants(dbc.Cols/4, s.rank()/4, s.states()/4, 1/float64(rank), 1/float64(states), eps),
+		segNormPush{dbc.Cols / 4, s.rank() / 4, s.states() / 4, 1 / float64(rank), 1 / float64(states), eps},
 		[3]int{graph.Groups(3*dbc.Rows, 32), 1, 1}, graph.Cost{Bytes: 2 * dbc.Bytes()})
 }

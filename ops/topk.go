@@ -15,6 +15,12 @@ const (
 
 const topPiece = 16 // logits that are ranked as one first; PIECE of the shader
 
+type (
+	topKSpec       struct{ lanes uint32 }
+	topKPush       struct{ vocab, stride, pieces, k int }
+	topKPiecesPush struct{ vocab, stride, pieces int }
+)
+
 // TopK finds the k highest of the first vocab numbers of every row of logits, of equals those that come
 // first. NaN and +Inf count as the highest of all, so that nobody overlooks them.
 // Shapes: logits (B, at least vocab), top (B, 2k): the k columns in no order, as uint32, then their
@@ -33,17 +39,17 @@ func TopK(g *graph.Graph, top, logits graph.Value, vocab int) {
 	pieces := (vocab + 4*topPiece - 1) / (4 * topPiece) * 4
 	highest := g.Temp(logits.Rows, pieces)
 	g.Call("topk", graph.Kernel{Shader: "topk_pieces"}, []graph.Value{params(g), logits, highest},
-		graph.Constants(vocab, logits.Cols/4, pieces),
+		topKPiecesPush{vocab, logits.Cols / 4, pieces},
 		[3]int{graph.Groups(pieces, 128), logits.Rows, 1}, graph.Cost{Bytes: logits.Bytes() + highest.Bytes()})
-	g.Call("topk", graph.Kernel{Shader: "topk", Spec: []uint32{topLanes(g)}},
+	g.Call("topk", graph.Kernel{Shader: "topk", Spec: topKSpec{topLanes(g)}},
 		[]graph.Value{params(g), logits, highest, top},
-		graph.Constants(vocab, logits.Cols/4, pieces, k),
+		topKPush{vocab, logits.Cols / 4, pieces, k},
 		[3]int{logits.Rows, 1, 1}, graph.Cost{Bytes: highest.Bytes() + top.Bytes()})
 }
 
 // topLanes is how many invocations share a row.
 func topLanes(g *graph.Graph) uint32 {
-	if g.Access() == graph.Texel {
+	if g.Software() {
 		return 8
 	}
 	return 128

@@ -1,5 +1,5 @@
 #version 450
-//! axis: access texel=TEXEL
+//! axis: access texel=TEXEL,SOFTWARE
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "access.glsl"

@@ -1,6 +1,6 @@
 #version 450
 //! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
-//! axis: access texel=TEXEL ssbo=
+//! axis: access texel=TEXEL,SOFTWARE ssbo=
 #extension GL_GOOGLE_include_directive : require
 #include "gemm.glsl"
 #include "lanes.glsl"
@@ -11,7 +11,7 @@ const uint TOKENS = 8, PANELS = 8;
 
 float sum[TOKENS][PANELS];
 
-#ifdef TEXEL
+#ifdef SOFTWARE
 #include "tile_lanes.glsl"
 #else
 #include "tile_shared.glsl"

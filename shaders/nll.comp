@@ -1,5 +1,5 @@
 #version 450
-//! axis: access texel=TEXEL ssbo=
+//! axis: access texel=TEXEL,SOFTWARE ssbo=
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "access.glsl"

@@ -1,5 +1,5 @@
 #version 450
-//! axis: access texel=TEXEL ssbo=
+//! axis: access texel=TEXEL,SOFTWARE ssbo=
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "access.glsl"
@@ -26,7 +26,7 @@ layout(push_constant) uniform Push {
 	float eps;
 } push;
 
-#ifdef TEXEL
+#ifdef SOFTWARE
 const uint WORKERS = 8;
 #else
 const uint WORKERS = 32;

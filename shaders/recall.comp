@@ -1,6 +1,6 @@
 #version 450
 //! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
-//! axis: access texel=TEXEL ssbo= subgroup=SUBGROUP
+//! axis: access texel=TEXEL,SOFTWARE ssbo= subgroup=SUBGROUP
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "weight.glsl"
@@ -56,7 +56,7 @@ uint firstOf(uint a, uint t) { return params.row[t] * push.apart[a] + push.first
 
 const float NEVER = -1e30;
 
-#ifdef TEXEL
+#ifdef SOFTWARE
 #include "recall_lanes.glsl"
 #else
 #include "recall_shared.glsl"

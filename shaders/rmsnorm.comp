@@ -1,5 +1,5 @@
 #version 450
-//! axis: access texel=TEXEL ssbo= subgroup=SUBGROUP
+//! axis: access texel=TEXEL,SOFTWARE ssbo= subgroup=SUBGROUP
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "access.glsl"
@@ -18,7 +18,7 @@ layout(push_constant) uniform Push {
 	uint last;   // 1: only each sequence's last token, packed
 } push;
 
-#ifdef TEXEL
+#ifdef SOFTWARE
 #include "lanes.glsl"
 layout(local_size_x = 8, local_size_x_id = 4) in; // LANES
 float sumOfAll(float v) {

@@ -1,5 +1,5 @@
 #version 450
-//! axis: access texel=TEXEL ssbo= subgroup=SUBGROUP
+//! axis: access texel=TEXEL,SOFTWARE ssbo= subgroup=SUBGROUP
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"
 #include "access.glsl"

@@ -90,7 +90,7 @@ func BenchmarkTransfer(b *testing.B) {
 // BenchmarkPipeline asks for a pipeline that exists.
 func BenchmarkPipeline(b *testing.B) {
 	d := open(b)
-	code := spirv(b, "axpy")
+	code := codeOf(b, "axpy")
 	for b.Loop() {
 		if _, err := d.Pipeline("axpy", code, 64, 1); err != nil {
 			b.Fatal(err)

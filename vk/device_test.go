@@ -29,8 +29,8 @@ func open(t testing.TB) *Device {
 	return d
 }
 
-// spirv reads a test shader.
-func spirv(t testing.TB, name string) []byte {
+// codeOf reads a test shader.
+func codeOf(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile("testdata/" + name + ".spv")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 func pipeline(t testing.TB, d *Device, name string, spec ...uint32) *Pipeline {
 	t.Helper()
-	p, err := d.Pipeline(name, spirv(t, name), spec...)
+	p, err := d.Pipeline(name, codeOf(t, name), spec...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,11 +226,11 @@ func TestPipelines(t *testing.T) {
 		{"many", "axpy", make([]uint32, maxSpec+1), "33 specialization constants given"},
 		{"set1", "set1", nil, "pipeline set1: spir-v: binding 0 is in set 1"},
 	} {
-		if _, err := d.Pipeline(c.name, spirv(t, c.shader), c.spec...); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := d.Pipeline(c.name, codeOf(t, c.shader), c.spec...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
-	if _, err := d.Pipeline("cut", spirv(t, "axpy")[:100]); err == nil {
+	if _, err := d.Pipeline("cut", codeOf(t, "axpy")[:100]); err == nil {
 		t.Error("a cut shader was taken")
 	}
 	if s := d.Stats(); s.Handles["pipeline"] != 2 || s.Handles["pipeline layout"] != 2 || s.Handles["shader module"] != 0 {
@@ -242,11 +242,11 @@ func TestPipelines(t *testing.T) {
 func TestCapabilities(t *testing.T) {
 	d := open(t)
 	d.phys.c.features = 0
-	if _, err := d.Pipeline("doubles", spirv(t, "doubles")); err == nil || !strings.Contains(err.Error(), "lacks Float64") {
+	if _, err := d.Pipeline("doubles", codeOf(t, "doubles")); err == nil || !strings.Contains(err.Error(), "lacks Float64") {
 		t.Errorf("doubles: %v", err)
 	}
 	d.phys.c.api = 1<<22 | 1<<12
-	if _, err := d.Pipeline("new", spirv(t, "axpy13")); err == nil || !strings.Contains(err.Error(), "spir-v version 1.6, the device takes up to 1.3") {
+	if _, err := d.Pipeline("new", codeOf(t, "axpy13")); err == nil || !strings.Contains(err.Error(), "spir-v version 1.6, the device takes up to 1.3") {
 		t.Errorf("spir-v 1.6 on Vulkan 1.1: %v", err)
 	}
 }

@@ -119,7 +119,7 @@ func TestGarbageCollection(t *testing.T) {
 		one[i] = 1
 	}
 	x := buffer(t, d, 4*n, DeviceLocal, floats(one...))
-	code := spirv(t, "axpy")
+	code := codeOf(t, "axpy")
 	deadline := time.Now().Add(2 * time.Second)
 	for round := uint32(0); round == 0 || time.Now().Before(deadline); round++ {
 		scale := round%50 + 1
@@ -151,7 +151,7 @@ func TestGarbageCollection(t *testing.T) {
 // TestConcurrentUse runs uploads, lists and buffers of several goroutines on one device.
 func TestConcurrentUse(t *testing.T) {
 	d := open(t)
-	code := spirv(t, "axpy")
+	code := codeOf(t, "axpy")
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {

@@ -65,6 +65,11 @@ func (o Options) disable() ([]Path, error) {
 // Takes says whether the device takes a path.
 func (i Info) Takes(p Path) bool { return slices.Contains(i.Paths, p) }
 
+// Software says whether the device wants kernels for software devices: few invocations, each with much to do,
+// and no memory shared by a workgroup. A CPU does, unless the texel path is switched off, so that it runs
+// those for GPUs.
+func (i Info) Software() bool { return i.Takes(TexelPath) }
+
 // take fills in the paths that the device takes when some are switched off.
 func (d *physical) take(off []Path) {
 	d.info.Paths = nil

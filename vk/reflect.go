@@ -1,15 +1,14 @@
 package vk
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/mmrun/mmrun/internal/spirv"
 )
 
 // SPIR-V opcodes, decorations and storage classes that matter here (SPIR-V specification, section 3).
 const (
-	spirvMagic = 0x07230203
-
 	opEntryPoint            = 15
 	opExecutionMode         = 16
 	opCapability            = 17
@@ -94,12 +93,12 @@ type target struct {
 
 // reflect reads the interface of a compute shader, with spec as the values of the specialization
 // constants 0, 1, 2 and so on.
-func reflect(spirv []byte, spec []uint32) (*shader, error) {
+func reflect(code []byte, spec []uint32) (*shader, error) {
 	m := &module{
 		types: map[uint32][]uint32{}, constants: map[uint32]uint32{}, composite: map[uint32][]uint32{},
 		decorated: map[target]map[uint32]uint32{}, spec: spec,
 	}
-	if err := m.read(spirv); err != nil {
+	if err := m.read(code); err != nil {
 		return nil, err
 	}
 	if m.entries != 1 {
@@ -119,26 +118,13 @@ func reflect(spirv []byte, spec []uint32) (*shader, error) {
 }
 
 // read walks the instructions.
-func (m *module) read(spirv []byte) error {
-	if len(spirv) < 20 || len(spirv)%4 != 0 || binary.LittleEndian.Uint32(spirv) != spirvMagic {
-		return fmt.Errorf("spir-v: %d bytes that are not a module", len(spirv))
-	}
-	words := make([]uint32, len(spirv)/4)
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint32(spirv[4*i:])
+func (m *module) read(code []byte) error {
+	words, err := spirv.Words(code)
+	if err != nil {
+		return err
 	}
 	m.shader.version = words[1]
-	for at := 5; at < len(words); {
-		n := int(words[at] >> 16)
-		if n == 0 || n > len(words)-at {
-			return fmt.Errorf("spir-v: instruction at word %d runs past the end", at)
-		}
-		if err := m.instruction(words[at]&0xffff, words[at+1:at+n]); err != nil {
-			return fmt.Errorf("spir-v: word %d: %w", at, err)
-		}
-		at += n
-	}
-	return nil
+	return spirv.Each(words, func(i spirv.Instruction) error { return m.instruction(i.Op, i.Operands) })
 }
 
 // operands is the least number of operands of the instructions read.
@@ -160,7 +146,7 @@ func (m *module) instruction(op uint32, w []uint32) error {
 	}
 	switch op {
 	case opEntryPoint:
-		if w[0] == modelGLCompute && literal(w[2:]) == "main" {
+		if w[0] == modelGLCompute && spirv.Text(w[2:]) == "main" {
 			m.entries++
 		}
 	case opExecutionMode:
@@ -232,21 +218,6 @@ func (m *module) fold(id, op uint32, w []uint32) {
 			m.constants[id] = a / b
 		}
 	}
-}
-
-// literal reads a NUL-terminated string.
-func literal(w []uint32) string {
-	var s []byte
-	for _, x := range w {
-		for range 4 {
-			if byte(x) == 0 {
-				return string(s)
-			}
-			s = append(s, byte(x))
-			x >>= 8
-		}
-	}
-	return string(s)
 }
 
 // variable adds what a module variable contributes to the interface.

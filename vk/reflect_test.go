@@ -24,7 +24,7 @@ func TestReflect(t *testing.T) {
 		{"blocks", nil, []Binding{{1, Storage, true, true}, {3, Storage, true, true}, {7, Storage, true, false}}, 100, [3]uint32{4, 2, 1}, 16*3*16 + 12},
 		{"blocks", []uint32{2, 8}, []Binding{{1, Storage, true, true}, {3, Storage, true, true}, {7, Storage, true, false}}, 100, [3]uint32{2, 2, 1}, 16*3*8 + 12},
 	} {
-		s, err := reflect(spirv(t, c.shader), c.spec)
+		s, err := reflect(codeOf(t, c.shader), c.spec)
 		if err != nil {
 			t.Errorf("%s: %v", c.shader, err)
 			continue
@@ -43,7 +43,7 @@ func TestReflectRefuses(t *testing.T) {
 		"array":   "binding 1 is not one buffer",
 		"itexel":  "only texels of float and uint",
 	} {
-		if _, err := reflect(spirv(t, shader), nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := reflect(codeOf(t, shader), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", shader, err, want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestReflectRefuses(t *testing.T) {
 // TestReflectBroken cuts and changes a good module in every place: an answer or an error, no panic.
 func TestReflectBroken(t *testing.T) {
 	for _, shader := range []string{"axpy", "blocks"} {
-		good := spirv(t, shader)
+		good := codeOf(t, shader)
 		for n := range good {
 			if _, err := reflect(good[:n], nil); err == nil && n < 20 {
 				t.Errorf("%d bytes were taken", n)

@@ -19,7 +19,7 @@ func validated(t *testing.T) *Device {
 // TestHazardIsReported leaves out a barrier on purpose.
 func TestHazardIsReported(t *testing.T) {
 	d := validated(t)
-	p, err := d.Pipeline("axpy", spirv(t, "axpy"), 64)
+	p, err := d.Pipeline("axpy", codeOf(t, "axpy"), 64)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,17 +15,41 @@ func Decode(data []byte, into any) error {
 	err := json.Unmarshal(data, into)
 	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
+	var field string
+	if errors.As(err, &kind) {
+		field = key(kind.Field, reflect.TypeOf(into))
+	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &kind) && strings.HasPrefix(kind.Value, "number "):
-		return fmt.Errorf("%s: %s is not %s of %d bits", kind.Field, strings.TrimPrefix(kind.Value, "number "), wordsFor(kind.Type), kind.Type.Bits())
-	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Errorf("%s: %s where %s is expected", kind.Field, articled(kind.Value), wordsFor(kind.Type))
+	case kind != nil && strings.HasPrefix(kind.Value, "number "):
+		return fmt.Errorf("%s: %s is not %s of %d bits", field, strings.TrimPrefix(kind.Value, "number "), wordsFor(kind.Type), kind.Type.Bits())
+	case kind != nil && field != "":
+		return fmt.Errorf("%s: %s where %s is expected", field, articled(kind.Value), wordsFor(kind.Type))
+	case kind != nil:
+		return fmt.Errorf("%s where an object is expected", articled(kind.Value))
 	case errors.As(err, &syntax):
 		return fmt.Errorf("broken JSON at byte %d: %v", syntax.Offset, err)
 	}
 	return fmt.Errorf("broken JSON: %v", err)
+}
+
+// key is the path of a field in a file: encoding/json names the embedded structs of Go's type, too.
+func key(path string, t reflect.Type) string {
+	for {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		first, rest, _ := strings.Cut(path, ".")
+		if t.Kind() != reflect.Struct {
+			return path
+		}
+		f, ok := t.FieldByName(first)
+		if !ok || !f.Anonymous {
+			return path
+		}
+		path, t = rest, f.Type
+	}
 }
 
 // articled names a kind of value as encoding/json does, such as "number 1.5", in a sentence.

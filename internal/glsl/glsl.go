@@ -21,8 +21,9 @@ import (
 	"strings"
 )
 
-// Flags are the compiler's flags. They are part of every digest: changing them makes all SPIR-V stale.
-const Flags = "-Werror -O --target-env=vulkan1.1"
+// Flags are the compiler's flags: -g for the names of what a shader is told, which its caller is checked
+// against. They are part of every digest: changing them makes all SPIR-V stale.
+const Flags = "-Werror -O -g --target-env=vulkan1.1"
 
 // TargetEnv is what spirv-val checks the result against.
 const TargetEnv = "vulkan1.1"

@@ -16,7 +16,7 @@ const module = "github.com/mmrun/mmrun"
 // the engine's parts know nothing of those above them. The longest prefix counts.
 var layers = map[string][]string{
 	"shaders":                {},
-	"vk":                     {},
+	"vk":                     {"internal/spirv"},
 	"models":                 {},
 	"graph":                  {"vk", "shaders", "internal"},
 	"ops/ref":                {},

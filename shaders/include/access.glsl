@@ -1,6 +1,7 @@
 // Read-only arrays of vec4. One source serves two kinds of device: a software
-// device fetches texels with straight vector gathers and loops over storage
-// buffer reads lane by lane; a GPU likes storage buffers.
+// device fetches texels (TEXEL) with straight vector gathers and loops over storage
+// buffer reads lane by lane; a GPU likes storage buffers. How work is shared out is
+// another matter: SOFTWARE says which of the two the module is for.
 //
 //   IN4(b, name)   declares an input of vec4 at binding b;  at4(name, i) reads it
 //   UIN4(b, name)  the same for uvec4;                      uat4(name, i)

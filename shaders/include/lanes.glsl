@@ -4,7 +4,7 @@
 #ifndef LANES_GLSL
 #define LANES_GLSL
 
-#ifdef TEXEL
+#ifdef SOFTWARE
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 layout(constant_id = 4) const uint LANES = 8; // at most a subgroup and a workgroup's width

@@ -7,7 +7,7 @@
 #include "lanes.glsl"
 
 const uint STEP = 8;
-#ifdef TEXEL
+#ifdef SOFTWARE
 const uint PARTS = 1;
 #else
 const uint PARTS = 16;

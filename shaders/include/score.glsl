@@ -7,7 +7,7 @@
 #ifndef SCORE_GLSL
 #define SCORE_GLSL
 
-#ifdef TEXEL
+#ifdef SOFTWARE
 const uint SCORERS = 1;
 #else
 const uint SCORERS = 32;
@@ -24,7 +24,7 @@ vec2 scoreOf(uint worker, uint from, uint width, float mean, float eps) {
 		squares += v * v;
 	}
 	precise vec2 sums = vec2(sum4(products), sum4(squares));
-#ifndef TEXEL
+#ifndef SOFTWARE
 	share[worker] = sums;
 	barrier();
 	sums = vec2(0);

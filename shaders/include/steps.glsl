@@ -12,7 +12,7 @@ vec4 fetch(uint t, uint at) {
 	return v;
 }
 
-#ifdef TEXEL
+#ifdef SOFTWARE
 #define input(t, i) handed(xs[t][(i) / LANES], (i) % LANES)
 #else
 #define input(t, i) fetch(t, s * STEP + (i))
@@ -20,13 +20,13 @@ vec4 fetch(uint t, uint at) {
 
 // advance adds the products of step s of the columns.
 void advance(uint s, uint row[PANELS]) {
-#ifdef TEXEL
+#ifdef SOFTWARE
 	vec4 xs[TOKENS][STEP / LANES];
 	for (uint t = 0; t < TOKENS; t++)
 		for (uint i = 0; i < STEP / LANES; i++)
 			xs[t][i] = fetch(t, s * STEP + i * LANES + mine());
 #endif
-#if defined(WEIGHT_Q8) && defined(TEXEL)
+#if defined(WEIGHT_Q8) && defined(SOFTWARE)
 	if (TOKENS == 1) { // one panel after another: reading all at once takes a quarter longer
 		for (uint p = 0; p < PANELS; p++) {
 			UNIT raw[UNITS];

@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/mmrun/mmrun/internal/glsl"
+	"github.com/mmrun/mmrun/internal/spirv"
 )
 
 const dir = "shaders"
@@ -111,37 +112,40 @@ func build(variants []glsl.Variant, manifest glsl.Manifest) error {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			spirv, err := compile(v)
+			code, err := compile(v)
 			if err == nil {
-				err = write("spv/"+v.Name+".spv", spirv)
+				err = write("spv/"+v.Name+".spv", code)
 			}
 			if failed[i] = err; err != nil {
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			manifest[v.Name] = glsl.Entry{Source: v.Digest, SPIRV: glsl.Sum(spirv)}
+			manifest[v.Name] = glsl.Entry{Source: v.Digest, SPIRV: glsl.Sum(code)}
 		})
 	}
 	wg.Wait()
 	return errors.Join(failed...)
 }
 
-// compile returns v's validated SPIR-V.
+// compile returns v's validated SPIR-V, without what is there for debuggers but for the names of arguments.
 func compile(v glsl.Variant) ([]byte, error) {
 	args := append(strings.Fields(glsl.Flags), "-I", filepath.Join(dir, "include"))
 	for _, d := range v.Defines {
 		args = append(args, "-D"+d)
 	}
 	args = append(args, "-o", "-", filepath.Join(dir, v.File))
-	spirv, err := output(nil, "glslc", args...)
+	code, err := output(nil, "glslc", args...)
+	if err == nil {
+		code, err = spirv.Slim(code)
+	}
+	if err == nil {
+		_, err = output(code, "spirv-val", "--target-env", glsl.TargetEnv, "-")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", v.Name, err)
 	}
-	if _, err := output(spirv, "spirv-val", "--target-env", glsl.TargetEnv, "-"); err != nil {
-		return nil, fmt.Errorf("%s: %w", v.Name, err)
-	}
-	return spirv, nil
+	return code, nil
 }
 
 // output runs a tool; the error holds what the tool said.
