@@ -16,14 +16,15 @@ func (c *Config) Describe() engine.Description {
 		p.Bytes *= layers
 		d.State = append(d.State, p)
 	}
+	pools, pending := engine.StateSize{Key: "pools", Text: "pools"}, engine.StateSize{Key: "pending_notes", Text: "pending notes"}
 	m := c.Memory
 	if m == nil {
+		d.State = append(d.State, pools, pending)
 		return d
 	}
 	note := float * int64(m.SummaryDim+2) // its summary, importance and position
-	d.State = append(d.State,
-		engine.StateSize{Key: "pools", Text: "pools", Bytes: layers * int64(m.PoolSize) * note},
-		engine.StateSize{Key: "pending_notes", Text: "pending notes", Bytes: layers * int64(m.Window) * note})
+	pools.Bytes, pending.Bytes = layers*int64(m.PoolSize)*note, layers*int64(m.Window)*note
+	d.State = append(d.State, pools, pending)
 	d.Sections = []engine.Section{{Key: "memory", Value: m, Lines: []string{
 		fmt.Sprintf("pool P %d, summary S %d, window W %d, notes above τ1 %g, reads above τ2 %g", m.PoolSize, m.SummaryDim, m.Window, m.NoteThreshold, m.StateThreshold),
 		fmt.Sprintf("cross-layer attention every p %d layers, %s pooling, %s replacement, %s fusion", m.Period, m.Pooling, m.Replacement, m.Fusion),

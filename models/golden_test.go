@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
-	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/engine"
+	_ "github.com/mmrun/mmrun/memmamba"
 )
 
 // TestEngineAgreesWithPyTorch: the engine gives every logit that PyTorch, in float64, computed from
@@ -21,7 +23,12 @@ func TestEngineAgreesWithPyTorch(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Dir(file), func(t *testing.T) {
 			tokens, want := golden(t, file)
-			model, err := memmamba.Open(filepath.Dir(file), memmamba.Options{})
+			src, err := checkpoint.Open(filepath.Dir(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer src.Close()
+			model, err := engine.Open(src, engine.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -31,7 +38,7 @@ func TestEngineAgreesWithPyTorch(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer state.Close()
-			vocab, seen := model.Config().VocabSize, 0
+			vocab, seen := model.Sizes().Vocab, 0
 			err = model.ForwardAll(context.Background(), state, tokens, func(first int, logits []float32) error {
 				for i, got := range logits {
 					w := float64(want[first*vocab+i])

@@ -16,17 +16,6 @@ func TestTokenizerOfAnotherModel(t *testing.T) {
 	}
 }
 
-// TestConvertRefusesFalcon: FalconMamba's norms would be lost.
-func TestConvertRefusesFalcon(t *testing.T) {
-	dir, to := modelDir(t, "mamba-tiny"), filepath.Join(t.TempDir(), "to")
-	replace(t, filepath.Join(dir, configName), `"mamba"`, `"falcon_mamba"`)
-	wantError(t, execute(t, "", "convert", "--from", dir, "--to", to), exitFailure,
-		filepath.Join(dir, configName)+`: model_type "falcon_mamba" cannot be converted: it normalizes dt, B and C`)
-	if _, err := os.Lstat(to); err == nil {
-		t.Errorf("%s was written", to)
-	}
-}
-
 // TestConvertFewLayers: the default period is no longer than the model.
 func TestConvertFewLayers(t *testing.T) {
 	dir, to := modelDir(t, "mamba-tiny"), filepath.Join(t.TempDir(), "to")

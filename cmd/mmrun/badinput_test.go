@@ -44,11 +44,11 @@ func TestBadInput(t *testing.T) {
 		{"golden of text", []string{"verify", "--model", mamba, "--golden", text}, text},
 		{"golden without tokens", []string{"verify", "--model", mamba, "--golden", filepath.Join(mamba, "model.safetensors")}, `no tensor "tokens"`},
 		{"golden of another model", []string{"verify", "--model", goldenDir("memmamba-token"), "--golden", goldenFile("mamba-tiny")}, "tokens"},
-		{"golden with a memory", []string{"verify", "--model", mamba, "--golden", goldenFile("memmamba-fifo")}, "importance.0: the model has 0 layers with a memory"},
+		{"golden with a memory", []string{"verify", "--model", mamba, "--golden", goldenFile("memmamba-fifo")}, "importance.0: the model has nothing to compare it with"},
 		{"convert onto something", []string{"convert", "--from", mamba, "--to", empty}, empty + ": already exists"},
 		{"quantize onto something", []string{"quantize", "--to", "q8_0", "--out", empty}, empty + ": already exists"},
 		{"quantize no model", []string{"quantize", "--model", empty, "--to", "q8_0", "--out", nothing}, configName + ": no such file"},
-		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, `"memmamba" cannot be converted: it has a memory`},
+		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, `model_type "memmamba" cannot be converted (falcon_mamba, mamba can)`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wantError(t, execute(t, "", append(test.args, quietIfDevice(test.args[0])...)...), exitFailure, test.says)

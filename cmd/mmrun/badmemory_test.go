@@ -82,7 +82,7 @@ func TestBadState(t *testing.T) {
 		{"altered", dir, "checksum does not match", func(b []byte) []byte { b[len(b)/2] ^= 1; return b }},
 		{"something else", dir, "not a state of mmrun", func(b []byte) []byte { return bytes.Repeat([]byte("text"), 100) }},
 		{"far too long", dir, "not a state file of this model: more than", func(b []byte) []byte { return make([]byte, 16<<20) }},
-		{"of the future", dir, "format version 9, this program reads 2", func(b []byte) []byte { b[stateVersionAt] = 9; return b }},
+		{"of the future", dir, "format version 9, this program reads 3", func(b []byte) []byte { b[stateVersionAt] = 9; return b }},
 		{"of another model", elsewhere, "of another model: fingerprint ", func(b []byte) []byte { return b }},
 		{"forged fingerprint", dir, "of another model: fingerprint 00", func(b []byte) []byte { clear(b[stateModelAt:statePositionAt]); return b }},
 		{"forged position", dir, "position -1 with ", func(b []byte) []byte { fill(b[statePositionAt:stateLogitsAt], 0xff); return b }},

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mmrun/mmrun"
 )
 
 // batch runs generate --batch and returns the objects it prints.
@@ -99,11 +101,11 @@ func TestBatchInterrupt(t *testing.T) {
 		t.Errorf("status %d, standard error %q", got, stderr)
 	}
 	reports := batchReports(t, first+string(rest))
-	if len(reports) < 2 || len(reports) == len(batchPrompts) || reports[0].FinishReason != finishStop || reports[0].Text != whole.Text[:10] {
+	if len(reports) < 2 || len(reports) == len(batchPrompts) || reports[0].FinishReason != string(mmrun.FinishStop) || reports[0].Text != whole.Text[:10] {
 		t.Fatalf("%d objects, the first %+v", len(reports), reports[0])
 	}
 	for _, r := range reports[1:] {
-		if r.FinishReason != finishInterrupted {
+		if r.FinishReason != string(mmrun.FinishInterrupted) {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/engine"
-	"github.com/mmrun/mmrun/memmamba"
 )
 
 // TestBenchContext: every test starts from every context, and memory does not grow with it.
@@ -70,7 +69,16 @@ func TestBenchContextStarts(t *testing.T) {
 // newBenchmark is one of an open model and a fresh state.
 func newBenchmark(t *testing.T, dir string) *benchmark {
 	t.Helper()
-	m, err := memmamba.Open(dir, engine.Options{})
+	src, err := sourceAt(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := src.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	m, err := engine.Open(files, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,5 +88,5 @@ func newBenchmark(t *testing.T, dir string) *benchmark {
 		t.Fatal(err)
 	}
 	t.Cleanup(state.Close)
-	return &benchmark{engine: &opened{Model: m, console: &console{quiet: true}}, state: state}
+	return &benchmark{opened: &opened{Model: m, console: &console{quiet: true}}, state: state}
 }

@@ -31,7 +31,7 @@ func convertCommand() *cli.Command {
 		Category:  groupMemory,
 		Usage:     "give a Mamba checkpoint a memory, ready for fine-tuning",
 		UsageText: "mmrun convert --from DIR --to DIR [FLAGS]",
-		Description: `Writes a MemMamba checkpoint with the weights of a Mamba one. Its attention outputs (o_proj) are zero, so that the logits are exactly those of the Mamba it came from until training changes them; the other memory weights are random, N(0, 1/fan_in), biases and gates zero, in the checkpoint's number type. The tokenizer and the other small files are copied. FalconMamba checkpoints are refused: they normalize dt, B and C, which MemMamba does not, so their logits would change. --to must not exist.
+		Description: `Writes a MemMamba checkpoint with the weights of a Mamba one. Its attention outputs (o_proj) are zero, so that the logits are exactly those of the Mamba it came from until training changes them; the other memory weights are random, N(0, 1/fan_in), biases and gates zero, in the checkpoint's number type. The tokenizer and the other small files are copied. A FalconMamba's norms of dt, B and C stay under its memory. --to must not exist.
 
 Examples:
 mmrun convert --from mamba-130m --to memmamba-130m

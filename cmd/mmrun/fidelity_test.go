@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/memmamba"
 )
 
@@ -49,7 +50,7 @@ func TestFidelityCommand(t *testing.T) {
 			t.Errorf("%s: notes can be read: %v", m.Model, noted)
 		}
 		for g, row := range m.ECLMF {
-			if len(m.ECLMF) != cfg.NumHiddenLayers || math.Abs(float64(row[g])-1) > 1e-9 || row[0] != m.ECLMF[0][g] {
+			if len(m.ECLMF) != cfg.Sizes().Layers || math.Abs(float64(row[g])-1) > 1e-9 || row[0] != m.ECLMF[0][g] {
 				t.Errorf("%s: ECLMF %v", m.Model, m.ECLMF)
 			}
 		}
@@ -62,9 +63,9 @@ func TestFidelityCommand(t *testing.T) {
 }
 
 // checkCurves checks what must hold of any model: a state only forgets, and a memory only adds.
-func checkCurves(t *testing.T, m *fidelityModel, cfg memmamba.Config, distances int) {
+func checkCurves(t *testing.T, m *fidelityModel, cfg engine.Config, distances int) {
 	t.Helper()
-	if len(m.Layers) != cfg.NumHiddenLayers {
+	if len(m.Layers) != cfg.Sizes().Layers {
 		t.Fatalf("%s: %d layers", m.Model, len(m.Layers))
 	}
 	for _, l := range m.Layers {
@@ -73,26 +74,9 @@ func checkCurves(t *testing.T, m *fidelityModel, cfg memmamba.Config, distances 
 				t.Errorf("%s, layer %d: state %v, ETMF %v", m.Model, l.Layer, l.State, l.ETMF)
 				break
 			}
-			if cfg.Memory == nil && (l.Noted[k] != 0 || l.ETMF[k] != l.State[k]) {
+			if memmamba.MemoryWindow(cfg) == 0 && (l.Noted[k] != 0 || l.ETMF[k] != l.State[k]) {
 				t.Errorf("%s, layer %d: notes without a memory", m.Model, l.Layer)
 			}
-		}
-	}
-}
-
-// TestCrossed: a pool is read by the next attending layer if that sees so far back.
-func TestCrossed(t *testing.T) {
-	for _, test := range []struct {
-		layers, period int
-		want           string // 1 for layers whose pool is read
-	}{{8, 4, "11111110"}, {4, 1, "1110"}, {5, 2, "11100"}, {3, 4, "000"}, {7, 3, "1111100"}} {
-		cfg := memmamba.Config{NumHiddenLayers: test.layers, Memory: &memmamba.MemoryConfig{Period: test.period}}
-		var got strings.Builder
-		for l := range test.layers {
-			got.WriteByte('0' + byte(oneIf(crossed(cfg, l))))
-		}
-		if got.String() != test.want {
-			t.Errorf("%d layers, period %d: %s, want %s", test.layers, test.period, got.String(), test.want)
 		}
 	}
 }

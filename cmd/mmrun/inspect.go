@@ -258,7 +258,9 @@ func (in *inspection) state() string {
 		if part.Token {
 			return fmt.Sprintf("%s, %s a token; %s for %d tokens, the most", part.Text, formatBytes(part.Bytes), formatBytes(part.Bytes*in.sizes.MaxTokens), in.sizes.MaxTokens)
 		}
-		words = append(words, part.Text+" "+formatBytes(part.Bytes))
+		if part.Bytes > 0 {
+			words = append(words, part.Text+" "+formatBytes(part.Bytes))
+		}
 		total += part.Bytes
 	}
 	return formatBytes(total) + ": " + strings.Join(words, ", ")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,16 +60,8 @@ func TestQuantizeFiles(t *testing.T) {
 
 // TestQuantizeInspect: a quantized model has as many parameters as the one it came from, in half of its bytes.
 func TestQuantizeInspect(t *testing.T) {
-	var source, got inspection
 	plain := filepath.Join("..", "..", "models", "novels-mamba")
-	for _, one := range []struct {
-		into *inspection
-		args []string
-	}{{&source, []string{"--model", plain}}, {&got, []string{"--model", quantize(t, plain)}}} {
-		if err := json.Unmarshal([]byte(succeed(t, append([]string{"inspect", "-q", "--json"}, one.args...)...)), one.into); err != nil {
-			t.Fatal(err)
-		}
-	}
+	source, got := inspectJSON(t, "--model", plain), inspectJSON(t, "--model", quantize(t, plain))
 	if got.Quantization != "q8_0" || source.Quantization != "" || got.Parameters != source.Parameters {
 		t.Errorf("%q of %d parameters from %q of %d", got.Quantization, got.Parameters, source.Quantization, source.Parameters)
 	}

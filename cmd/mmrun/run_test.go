@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/models"
 )
 
@@ -77,7 +78,7 @@ func generate(t *testing.T, args ...string) generateReport {
 
 func TestGenerate(t *testing.T) {
 	a := generate(t, "It was a dark", "-n", "40", "--seed", "1")
-	if len(a.PromptTokens) != 13 || len(a.Tokens) != 40 || a.FinishReason != finishLength || a.Seed != 1 {
+	if len(a.PromptTokens) != 13 || len(a.Tokens) != 40 || a.FinishReason != string(mmrun.FinishLength) || a.Seed != 1 {
 		t.Errorf("%+v", a)
 	}
 	if a.Timings.Load <= 0 || a.Timings.PromptRate <= 0 || a.Timings.GenerateRate <= 0 || a.Memory.Weights == 0 {
@@ -101,7 +102,7 @@ func TestGenerateStop(t *testing.T) {
 	stop := whole.Text[15:20]
 	cut := generate(t, "It was a dark", "-n", "40", "--temp", "0", "--stop", "\x01, ", "--stop", stop)
 	want, _, _ := strings.Cut(whole.Text, stop)
-	if cut.Text != want || cut.FinishReason != finishStop {
+	if cut.Text != want || cut.FinishReason != string(mmrun.FinishStop) {
 		t.Errorf("got %q (%s), want %q", cut.Text, cut.FinishReason, want)
 	}
 }
@@ -154,35 +155,6 @@ func TestStateGoesOn(t *testing.T) {
 
 func itoa(n int) string        { return strings.Trim(jsonArray([]int32{int32(n)}), "[]\n") }
 func itoas(ids []int32) string { return jsonArray(ids) }
-
-// TestCharacterGoesOn: a character that a save divides is written whole by the run that goes on.
-func TestCharacterGoesOn(t *testing.T) {
-	src, err := bundled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &generation{}
-	if g.tok, err = src.tokenizer(); err != nil {
-		t.Fatal(err)
-	}
-	const text = "aé\U0001f600 ü"
-	tokens, err := g.tok.Encode(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for cut := range len(tokens) + 1 {
-		got, now := "", g.startStream(nil)
-		for i, id := range tokens {
-			if i == cut {
-				now = g.startStream(tokens[:cut])
-			}
-			got += now.Push(id)
-		}
-		if got != text {
-			t.Errorf("saved after %d of %d tokens: %q, want %q", cut, len(tokens), got, text)
-		}
-	}
-}
 
 // TestInterrupt sends a signal while text streams out.
 func TestInterrupt(t *testing.T) {

@@ -9,79 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 )
-
-func TestStopper(t *testing.T) {
-	for _, test := range []struct {
-		stops  []string
-		pieces []string
-		want   []string // after each piece, then after flush unless it stopped
-	}{
-		{nil, []string{"a", "b"}, []string{"a", "b", ""}},
-		{[]string{"END"}, []string{"a E", "ND b"}, []string{"a ", ""}},
-		{[]string{"END"}, []string{"a E", "N", "x"}, []string{"a ", "", "ENx", ""}},
-		{[]string{"END"}, []string{"EE", "N", "D"}, []string{"E", "", ""}},
-		{[]string{"END"}, []string{"EN"}, []string{"", "EN"}},
-		{[]string{"abc", "b"}, []string{"abc"}, []string{""}},
-		{[]string{"bcd", "c"}, []string{"ab", "c"}, []string{"a", "b"}},
-	} {
-		s := &stopper{stops: test.stops}
-		var got []string
-		stopped := false
-		for _, piece := range test.pieces {
-			var text string
-			text, stopped = s.push(piece)
-			if got = append(got, text); stopped {
-				break
-			}
-		}
-		if !stopped {
-			got = append(got, s.flush())
-		}
-		if !slices.Equal(got, test.want) {
-			t.Errorf("stops %q, pieces %q: got %q, want %q", test.stops, test.pieces, got, test.want)
-		}
-	}
-}
-
-// TestStopperAnyDivision: however a text is divided, it is cut at the stop string that is complete first.
-func TestStopperAnyDivision(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		stops := rapid.SliceOfN(rapid.StringMatching("[ab]{1,4}"), 0, 3).Draw(t, "stops")
-		text := rapid.StringMatching("[abc]{0,20}").Draw(t, "text")
-		want := text
-		for end := range len(text) + 1 {
-			cut := -1
-			for _, stop := range stops {
-				if at := strings.Index(text[:end], stop); at >= 0 && (cut < 0 || at < cut) {
-					cut = at
-				}
-			}
-			if cut >= 0 {
-				want = text[:cut]
-				break
-			}
-		}
-		s := &stopper{stops: stops}
-		got, stopped := "", false
-		for _, r := range text {
-			var piece string
-			if piece, stopped = s.push(string(r)); stopped {
-				got += piece
-				break
-			}
-			got += piece
-		}
-		if !stopped {
-			got += s.flush()
-		}
-		if got != want {
-			t.Fatalf("got %q, want %q", got, want)
-		}
-	})
-}
 
 func TestParseIDs(t *testing.T) {
 	for _, test := range []struct {

@@ -3,27 +3,103 @@ package probe_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
+	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/engine/probe"
+	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/ops"
 )
 
-// tapAll collects the taps of a whole sequence.
-func tapAll(t *testing.T, m *Model, s *State, tokens []int32) []LayerTap {
+const goldenDir = "../../testdata/golden"
+
+// open opens a golden model and an empty sequence of it.
+func open(t *testing.T, dir string, chunk int) (*engine.Model, *engine.State) {
 	t.Helper()
-	all := make([]LayerTap, m.Config().NumHiddenLayers)
-	next := 0
-	err := m.ForwardTapped(context.Background(), s, tokens, func(first int, layers []LayerTap) error {
-		if first != next {
-			t.Errorf("token %d after %d", first, next)
+	src, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	m, err := engine.Open(src, engine.Options{Chunk: chunk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
 		}
-		next += len(layers[0].X) / m.Config().HiddenSize
+	})
+	s, err := m.NewState()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return m, s
+}
+
+// text returns the tokens of a golden file and the logits after the last.
+func text(t *testing.T, dir string, vocab int) (tokens []int32, last []float32) {
+	t.Helper()
+	f, err := safetensors.Open(filepath.Join(dir, "golden.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ids, _ := f.Tensor("tokens")
+	if tokens, err = ids.Int32s(); err != nil {
+		t.Fatal(err)
+	}
+	logits, _ := f.Tensor("logits")
+	all, err := logits.Float32s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens, all[len(all)-vocab:]
+}
+
+// far returns a description of the first pair out of tolerance, "" when there is none.
+func far(got, want []float32) string {
+	const tolerance = 2e-4 // |got-want| ≤ tolerance (1 + |want|), as everywhere
+	if len(got) != len(want) {
+		return fmt.Sprintf("%d numbers, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if d := math.Abs(float64(got[i] - want[i])); !(d <= tolerance+tolerance*math.Abs(float64(want[i]))) {
+			return fmt.Sprintf("number %d is %g, want %g", i, got[i], want[i])
+		}
+	}
+	return ""
+}
+
+// tapAll collects the taps of a whole sequence.
+func tapAll(t *testing.T, m *engine.Model, s *engine.State, tokens []int32) []probe.Layer {
+	t.Helper()
+	tapper, err := probe.NewTapper(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tapper.Close()
+	all := make([]probe.Layer, m.Sizes().Layers)
+	next := 0
+	err = tapper.Forward(context.Background(), s, tokens, func(first int, layers []probe.Layer) error {
+		if first != next || len(layers) != len(all) {
+			t.Errorf("token %d after %d, of %d layers", first, next, len(layers))
+		}
+		next += len(layers[0]["x"]) / m.Sizes().Hidden
 		for l, tap := range layers {
-			all[l].X, all[l].U = append(all[l].X, tap.X...), append(all[l].U, tap.U...)
-			all[l].Delta, all[l].B = append(all[l].Delta, tap.Delta...), append(all[l].B, tap.B...)
+			if all[l] == nil {
+				all[l] = probe.Layer{}
+			}
+			for name, numbers := range tap {
+				all[l][name] = append(all[l][name], numbers...)
+			}
 		}
 		return nil
 	})
@@ -60,19 +136,19 @@ func TestTapsMakeTheState(t *testing.T) {
 		for _, chunk := range []int{1, 512} {
 			t.Run(fmt.Sprintf("%s/chunk=%d", name, chunk), func(t *testing.T) {
 				dir := filepath.Join(goldenDir, name)
-				g, m := readGolden(t, dir), openModel(t, dir, Options{Chunk: chunk})
-				s := newState(t, m)
-				layers := tapAll(t, m, s, g.tokens)
+				m, s := open(t, dir, chunk)
+				tokens, want := text(t, dir, m.Sizes().Vocab)
+				layers := tapAll(t, m, s, tokens)
 				logits, err := s.Logits()
 				if err != nil {
 					t.Fatal(err)
 				}
-				if bad := far(logits, g.logits[len(g.logits)-len(logits):]); bad != "" {
+				if bad := far(logits, want); bad != "" {
 					t.Error(bad)
 				}
 				for l, tap := range layers {
 					logA := weight(t, dir, fmt.Sprintf("backbone.layers.%d.mixer.A_log", l))
-					if bad := far(stateOf(t, s, l), stateFrom(tap, logA, len(g.tokens))); bad != "" {
+					if bad := far(stateOf(t, s, l), stateFrom(tap, logA, len(tokens))); bad != "" {
 						t.Errorf("layer %d: %s", l, bad)
 					}
 				}
@@ -82,33 +158,32 @@ func TestTapsMakeTheState(t *testing.T) {
 }
 
 // stateOf reads h of a layer, (E, N).
-func stateOf(t *testing.T, s *State, l int) []float32 {
+func stateOf(t *testing.T, s *engine.State, l int) (h []float32) {
 	t.Helper()
-	layout, c := s.model.programs.layout, s.model.config
-	data, err := s.download(int64(l)*layout.layerBytes+layout.convBytes, 4*int64(layout.E)*int64(layout.N))
+	data, err := s.Download(l, "h")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var h []float32
-	for e := range c.IntermediateSize {
-		for n := range c.StateSize {
-			h = append(h, math.Float32frombits(binary.LittleEndian.Uint32(data[4*(e*layout.N+n):])))
+	E, N := s.Model().Config().(*memmamba.Config).Mixer.Inner()
+	for e := range E {
+		for n := range N {
+			h = append(h, math.Float32frombits(binary.LittleEndian.Uint32(data[4*(e*ops.Padded(N)+n):])))
 		}
 	}
 	return h
 }
 
 // stateFrom adds up what is left of every token's write after the last.
-func stateFrom(tap LayerTap, logA []float32, T int) []float32 {
-	E, N := len(tap.U)/T, len(tap.B)/T
+func stateFrom(tap probe.Layer, logA []float32, T int) []float32 {
+	E, N := len(tap["u"])/T, len(tap["B"])/T
 	h := make([]float32, E*N)
 	for e := range E {
 		for n := range N {
 			A := -math.Exp(float64(logA[e*N+n]))
 			var sum, later float64 // Δ of the tokens after
 			for i := T - 1; i >= 0; i-- {
-				delta := float64(tap.Delta[i*E+e])
-				sum += math.Exp(A*later) * delta * float64(tap.U[i*E+e]) * float64(tap.B[i*N+n])
+				delta := float64(tap["delta"][i*E+e])
+				sum += math.Exp(A*later) * delta * float64(tap["u"][i*E+e]) * float64(tap["B"][i*N+n])
 				later += delta
 			}
 			h[e*N+n] = float32(sum)
@@ -120,18 +195,18 @@ func stateFrom(tap LayerTap, logA []float32, T int) []float32 {
 // TestTapsMakeTheNotes: a note is note_proj of the tapped input of its token.
 func TestTapsMakeTheNotes(t *testing.T) {
 	dir := filepath.Join(goldenDir, "memmamba-priority")
-	g, m := readGolden(t, dir), openModel(t, dir, Options{})
-	s := newState(t, m)
-	layers := tapAll(t, m, s, g.tokens)
-	memory, err := s.Memory()
+	m, s := open(t, dir, 0)
+	tokens, _ := text(t, dir, m.Sizes().Vocab)
+	layers := tapAll(t, m, s, tokens)
+	memory, err := memmamba.Memory(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, count := m.Config().HiddenSize, 0
+	d, count := m.Sizes().Hidden, 0
 	for l, tap := range layers {
 		proj := weight(t, dir, fmt.Sprintf("backbone.layers.%d.memory.note_proj.weight", l))
 		for _, note := range memory[l].Notes {
-			x := tap.X[int(note.Position)*d : int(note.Position+1)*d]
+			x := tap["x"][int(note.Position)*d : int(note.Position+1)*d]
 			want := make([]float32, len(note.Summary))
 			for i := range want {
 				var sum float64
@@ -148,5 +223,16 @@ func TestTapsMakeTheNotes(t *testing.T) {
 	}
 	if count == 0 {
 		t.Error("there are no notes")
+	}
+}
+
+// TestNothingToTap: a network that shows nothing of itself says so, and its model goes on.
+func TestNothingToTap(t *testing.T) {
+	m, s := open(t, filepath.Join(goldenDir, "neox-parallel"), 0)
+	if _, err := probe.NewTapper(m); !errors.Is(err, probe.ErrNothing) {
+		t.Errorf("got %v, want %v", err, probe.ErrNothing)
+	}
+	if _, err := m.Forward(context.Background(), s, []int32{1}); err != nil {
+		t.Error(err)
 	}
 }

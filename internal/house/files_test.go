@@ -50,17 +50,6 @@ func texts(t *testing.T) map[string]string {
 	return found
 }
 
-// TestFilesAreShort: a file that can be read in one sitting has one subject.
-func TestFilesAreShort(t *testing.T) {
-	most := map[string]int{".go": 400, ".c": 400, ".py": 400, ".sh": 150, ".comp": 150, ".glsl": 150}
-	for file, text := range texts(t) {
-		limit, ok := most[path.Ext(file)]
-		if lines := strings.Count(text, "\n"); ok && lines > limit {
-			t.Errorf("%s: %d lines, at most %d", file, lines, limit)
-		}
-	}
-}
-
 // TestNothingIsLeftOver finds what must not be committed: promises, skipped tests, and paths of the
 // machine it was written on. The words are split so that this file does not hold them.
 func TestNothingIsLeftOver(t *testing.T) {
@@ -115,26 +104,45 @@ func opOf(files map[string]string, stem string) string {
 	return ""
 }
 
-// TestReadmeStartsWithTheTwoCommands: the first commands a reader meets are the two that need
-// nothing else, and the Makefile has them and every other target that the README names.
-func TestReadmeStartsWithTheTwoCommands(t *testing.T) {
+// TestMakeTargets: the Makefile has every target that the README names, and CI calls make test.
+func TestMakeTargets(t *testing.T) {
 	files := texts(t)
-	targets := regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(files["Makefile"], -1)
-	var have []string
-	for _, m := range targets {
-		have = append(have, m[1])
+	have := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(files["Makefile"], -1) {
+		have[m[1]] = true
 	}
-	var named []string
 	for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)").FindAllStringSubmatch(files["README.md"], -1) {
-		named = append(named, m[1])
-		if !slices.Contains(have, m[1]) {
+		if !have[m[1]] {
 			t.Errorf("README.md names make %s, which the Makefile does not have", m[1])
 		}
-	}
-	if len(named) < 2 || named[0] != "demo" || named[1] != "test" {
-		t.Errorf("README.md names make %v first, want demo and test", named[:min(2, len(named))])
 	}
 	if !strings.Contains(files[".ci/run"], "make test") {
 		t.Error(".ci/run does not call make test")
 	}
 }
+
+// TestNoModelOutsideItsFiles: what a model is, its own files say. The packages that run any model, and those of
+// files and formats, name none: no model_type, no tensor and no part of a configuration.
+func TestNoModelOutsideItsFiles(t *testing.T) {
+	name := regexp.MustCompile(`(?i)"[^"\n]*(mamba|falcon|neox|transformer|backbone\.|in_proj|x_proj|dt_proj|A_log|note_proj|token_attn|mixer)[^"\n]*"`)
+	check := regexp.MustCompile(`\.(Memory|Transformer|Mixer|ModelType)\s*(==|!=)|case "(mamba|mamba2|falcon_mamba|memmamba|gpt_neox)"`)
+	for file, text := range texts(t) {
+		dir := path.Dir(file)
+		if path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		general := slices.ContainsFunc([]string{"engine", "quant", "checkpoint", "graph", "vk"}, func(d string) bool { return dir == d || strings.HasPrefix(dir, d+"/") })
+		for i, line := range strings.Split(text, "\n") {
+			code, _, _ := strings.Cut(line, "//")
+			switch {
+			case general && !strings.Contains(code, "github.com/mmrun") && name.MatchString(code):
+				t.Errorf("%s:%d names a model: %s", file, i+1, strings.TrimSpace(line))
+			case (general || dir == "cmd/mmrun" && !slices.Contains(byName, path.Base(file))) && check.MatchString(code):
+				t.Errorf("%s:%d asks what a model is: %s", file, i+1, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+// byName are the files of commands that users ask for by the name of what they work on.
+var byName = []string{"notes.go", "convert.go", "convert_weights.go"}
