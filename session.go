@@ -2,6 +2,7 @@ package mmrun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -36,9 +37,10 @@ func (m *Model) NewSession() (*Session, error) {
 }
 
 // Generate appends a prompt to the sequence and yields its continuation in pieces of text, each of whole
-// characters, as soon as it is certain. The prompt may be empty where the sequence has text already. What was
-// yielded belongs to the sequence; of a stop string the tokens do, too, its text is not yielded. When ctx
-// ends, so does the text, with the context's error: the sequence stands after the last token.
+// characters, as soon as it is certain. The prompt may be empty where the sequence has text already: a character
+// that the last text's end has cut is then yielded whole. What was yielded belongs to the sequence; of a stop
+// string the tokens do, too, its text is not yielded. When ctx ends, so does the text, with the context's error
+// after what was held back: the sequence stands after the last token.
 func (s *Session) Generate(ctx context.Context, prompt string, o GenerateOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := s.generate(ctx, prompt, o, yield); err != nil {
@@ -48,6 +50,7 @@ func (s *Session) Generate(ctx context.Context, prompt string, o GenerateOptions
 }
 
 func (s *Session) generate(ctx context.Context, prompt string, o GenerateOptions, yield func(string, error) bool) error {
+	s.last = nil
 	if slices.Contains(o.Stop, "") {
 		return fmt.Errorf("a stop string is empty")
 	}
@@ -57,11 +60,16 @@ func (s *Session) generate(ctx context.Context, prompt string, o GenerateOptions
 	}
 	options := engine.GenerateOptions{MaxTokens: o.MaxTokens, Sample: o.Sample, Stop: o.StopIDs, Progress: o.Progress}
 	options.Sample.Vocab = s.model.tokenizer.VocabSize() // rows beyond it are padding
-	text := NewText(s.model.tokenizer, o.Stop)
+	var recent []int32
+	if prompt == "" {
+		recent = s.state.Recent(unfinishedTokens)
+	}
+	text := NewText(s.model.tokenizer, o.Stop, recent...)
 	s.last = text
+	var failed error
 	for id, err := range s.model.Generate(ctx, s.state, ids, options) {
-		if err != nil {
-			return err
+		if failed = err; err != nil {
+			break
 		}
 		if piece := text.Add(id); piece != "" && !yield(piece, nil) {
 			return nil
@@ -70,10 +78,14 @@ func (s *Session) generate(ctx context.Context, prompt string, o GenerateOptions
 			break
 		}
 	}
-	if piece := text.End(o.MaxTokens, false, false); piece != "" {
-		yield(piece, nil)
+	interrupted := failed != nil && errors.Is(failed, ctx.Err())
+	if failed != nil && !interrupted {
+		return failed
 	}
-	return nil
+	if piece := text.End(o.MaxTokens, interrupted, true); piece != "" && !yield(piece, nil) {
+		return nil
+	}
+	return failed
 }
 
 // encode turns a prompt into tokens. An empty one is none where the sequence has text.

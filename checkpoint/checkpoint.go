@@ -112,12 +112,16 @@ func ReadFile(fsys fs.FS, file, name string) ([]byte, error) {
 		return nil, reason(name, err)
 	}
 	defer f.Close()
+	tooLarge := fmt.Errorf("%s: above the limit of %d bytes", name, MaxFile)
+	if info, err := f.Stat(); err == nil && info.Size() > MaxFile {
+		return nil, tooLarge
+	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err != nil {
 		return nil, reason(name, err)
 	}
-	if len(data) > MaxFile {
-		return nil, fmt.Errorf("%s: above the limit of %d bytes", name, MaxFile)
+	if len(data) > MaxFile { // a file that grows, or does not know its size
+		return nil, tooLarge
 	}
 	return data, nil
 }

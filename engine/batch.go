@@ -37,6 +37,7 @@ type Batch struct {
 	fresh   []*Sequence // what Next returned last
 	pending vk.Pending
 	choice  *batchStep // of the step under way
+	fetched bool       // its logits are on the host
 	failed  error      // of the device, after which the sequences are undefined
 
 	submit []*graph.Recording // reused, as what follows
@@ -182,7 +183,7 @@ func (b *Batch) Next(ctx context.Context) ([]*Sequence, error) {
 		q.chosen = false
 		q.left--
 		q.Stopped = slices.Contains(q.stop, q.Token)
-		q.Ended = q.Stopped || q.left == 0
+		q.Ended = q.Stopped || q.left == 0 || q.position >= b.model.sizes.MaxTokens
 		b.fresh = append(b.fresh, q)
 	}
 	for _, q := range b.fresh {
@@ -201,12 +202,11 @@ func (b *Batch) settle() error {
 	if err := b.pending.Wait(); err != nil {
 		return b.fail(err)
 	}
-	fetched := b.choice.fetch == nil
 	for i, q := range b.fed {
 		if q.Ended { // it has left
 			continue
 		}
-		if err := b.choose(q, i, &fetched); err != nil {
+		if err := b.choose(q, i); err != nil {
 			return b.fail(err)
 		}
 	}
@@ -216,7 +216,7 @@ func (b *Batch) settle() error {
 
 // choose takes a sequence's next token out of a row of the step's logits, all of which come to the host
 // when the highest do not decide.
-func (b *Batch) choose(q *Sequence, row int, fetched *bool) (err error) {
+func (b *Batch) choose(q *Sequence, row int) (err error) {
 	q.sampler.SetPosition(q.position)
 	q.chosen = true
 	if b.choice.choose != nil {
@@ -225,17 +225,23 @@ func (b *Batch) choose(q *Sequence, row int, fetched *bool) (err error) {
 			return nil
 		}
 	}
-	if !*fetched {
-		if err := b.choice.fetch.Run(); err != nil {
-			return err
-		}
-		*fetched = true
+	if err := b.fetch(); err != nil {
+		return err
 	}
 	if err := b.link.readLogits(b.logits, row); err != nil {
 		return err
 	}
 	q.Token, err = q.sampler.Sample(b.logits, q.recent)
 	return err
+}
+
+// fetch brings the logits of the step under way to the host.
+func (b *Batch) fetch() error {
+	if b.fetched {
+		return nil
+	}
+	b.fetched = true
+	return b.choice.fetch.Run()
 }
 
 // takeState makes a row that of a state.
@@ -261,10 +267,16 @@ func (b *Batch) reserve(row int, tokens, have int64) error {
 	if b.grown == nil || b.grown[row].has(tokens) {
 		return nil
 	}
-	if err := b.pending.Wait(); err != nil { // nothing may run on what is given back
-		return b.fail(err)
+	if len(b.fed) > 0 { // a step is under way on what is given back
+		err := b.pending.Wait()
+		if err == nil {
+			err = b.fetch()
+		}
+		if err != nil {
+			return b.fail(err)
+		}
 	}
-	b.closeSteps() // they are bound to what is there now
+	b.closeRecordings() // they are bound to what is there now
 	return b.model.reserve(b.grown[row], tokens, have)
 }
 
@@ -291,12 +303,7 @@ func (b *Batch) Close() {
 
 func (b *Batch) close() {
 	b.closed = true
-	b.closeSteps()
-	for _, one := range b.begins {
-		if one != nil {
-			one.Close()
-		}
-	}
+	b.closeRecordings()
 	b.link.close()
 	for _, g := range b.grown {
 		g.close()

@@ -143,16 +143,15 @@ func (b *Batch) feed() error {
 	if len(b.active) == 0 {
 		return nil
 	}
+	for _, q := range b.active { // first, since it closes recordings
+		if err := b.reserve(q.row, q.position+1, q.position); err != nil {
+			return err
+		}
+	}
 	b.submit = b.submit[:0]
 	ids, all := b.link.mapped(idsSlot), b.link.params(0)
 	all.pass(1, len(b.active))
 	for i, q := range b.active {
-		if q.position >= b.model.sizes.MaxTokens {
-			return &TooLongError{Tokens: q.position + 1, Most: b.model.sizes.MaxTokens}
-		}
-		if err := b.reserve(q.row, q.position+1, q.position); err != nil {
-			return err
-		}
 		binary.LittleEndian.PutUint32(ids[4*i:], uint32(q.Token))
 		all.sequence(i, q.position, q.row)
 		if err := b.due(q); err != nil {
@@ -170,7 +169,7 @@ func (b *Batch) feed() error {
 	if b.pending, err = graph.Submit(b.submit...); err != nil {
 		return b.fail(err)
 	}
-	b.choice, b.fed = step, append(b.fed[:0], b.active...)
+	b.choice, b.fetched, b.fed = step, step.fetch == nil, append(b.fed[:0], b.active...)
 	for _, q := range b.active {
 		q.position++
 		q.recent = remembered(q.recent, q.Token)
@@ -220,14 +219,19 @@ func (b *Batch) spans(block int) graph.Spans {
 	return graph.Spans{Arena: b.arena.Whole(), Slots: slots}
 }
 
-// closeSteps gives back what is bound to the batch's memory. Their programs stay.
-func (b *Batch) closeSteps() {
+// closeRecordings gives back what is bound to the batch's memory. The programs of steps stay.
+func (b *Batch) closeRecordings() {
+	var all []**graph.Recording
 	for _, s := range b.steps {
-		for _, r := range []**graph.Recording{&s.step, &s.choose, &s.fetch} {
-			if *r != nil {
-				(*r).Close()
-				*r = nil
-			}
+		all = append(all, &s.step, &s.choose, &s.fetch)
+	}
+	for row := range b.begins {
+		all = append(all, &b.begins[row])
+	}
+	for _, r := range all {
+		if *r != nil {
+			(*r).Close()
+			*r = nil
 		}
 	}
 }

@@ -87,9 +87,6 @@ func TestBatchIsAlone(t *testing.T) {
 	for _, dir := range goldens(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			m, g := openModel(t, dir, Options{Chunk: 16}), readGolden(t, dir)
-			if slices.Contains(aloneOnly, m.Sizes().ModelType) {
-				return
-			}
 			tasks := tasksOf(g.tokens, 9)
 			tasks[4] = task{g.tokens[:32], GenerateOptions{MaxTokens: len(g.greedy), Stop: []int32{-1}}}
 			var want [][]int32

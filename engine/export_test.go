@@ -98,8 +98,8 @@ func (b *Batch) Download(q *Sequence, layer int, name string) ([]byte, error) {
 // Logits are those after the last token that was fed to a sequence of a batch.
 func (b *Batch) Logits(q *Sequence) ([]float32, error) {
 	err := b.pending.Wait()
-	if err == nil && b.choice.fetch != nil {
-		err = b.choice.fetch.Run()
+	if err == nil {
+		err = b.fetch()
 	}
 	if err != nil {
 		return nil, err

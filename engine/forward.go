@@ -107,6 +107,3 @@ func (m *Model) rowsOfLogits(s *State, block, n int) ([]float32, error) {
 	s.logits = all[(n-1)*m.sizes.Vocab:]
 	return all, nil
 }
-
-// Timings returns the state's timings.
-func (s *State) Timings() Timings { return s.timings }

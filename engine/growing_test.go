@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,36 @@ func TestCacheEnds(t *testing.T) {
 	most := int64(m.Device().Limits.MaxStorageBufferRange) / int64(4*keys.Rows*keys.Cols)
 	if err := s.Reserve(most + 1); err == nil || !strings.Contains(err.Error(), "the device allows") || s.Bytes() != before {
 		t.Errorf("keys of %d tokens in one binding: %v, and %d bytes of %d", most+1, err, s.Bytes(), before)
+	}
+}
+
+// TestBatchGrows: in a batch, too, sequences take more memory the longer they are, while others join and end, and
+// those that reach the model's end are over; also where the host has a memory of its own.
+func TestBatchGrows(t *testing.T) {
+	const positions = 2*FirstTokens + 30
+	m := randomTransformer(t, positions, 64)
+	tokens := refmodel.RandomTokens(refmodel.Config{Vocab: 50}, 3, positions)
+	var tasks []task
+	for i, length := range []int{FirstTokens - 4, 2*FirstTokens + 25, FirstTokens + 1, positions, 2*FirstTokens - 3, 1} {
+		o := GenerateOptions{MaxTokens: 12, Stop: []int32{}, Sample: ways[i%5]}
+		tasks = append(tasks, task{tokens[:length], o})
+	}
+	for _, unified := range []bool{true, false} {
+		if !unified {
+			separate(t, m)
+		}
+		b := newBatch(t, m, 3)
+		before := b.Bytes()
+		for i, text := range together(t, m, b, tasks, nil) {
+			one := tasks[i]
+			one.o.MaxTokens = min(one.o.MaxTokens, positions+1-len(one.prompt)) // the last of them is not fed
+			if want := alone(t, m, one); !slices.Equal(text, want) {
+				t.Errorf("unified %v: text %d is %v, want %v", unified, i, text, want)
+			}
+		}
+		if b.Bytes() <= before {
+			t.Errorf("the batch had %d bytes and has %d", before, b.Bytes())
+		}
 	}
 }
 

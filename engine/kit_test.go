@@ -24,12 +24,15 @@ type drawn struct {
 	write         func(dir string, text []int32) error
 }
 
-// draws are how models of every architecture are drawn.
-var draws = map[string]func(r *rapid.T) drawn{
-	refmodel.Mamba:       func(r *rapid.T) drawn { return separated(r, drawMixer(r, refmodel.Mamba)) },
-	refmodel.FalconMamba: func(r *rapid.T) drawn { return separated(r, drawMixer(r, refmodel.FalconMamba)) },
-	refmodel.MemMamba:    func(r *rapid.T) drawn { return separated(r, drawMemory(r)) },
-	refmodel.GPTNeoX:     drawTransformer,
+// draws are how models of every architecture are drawn, and how many: each builds the kernels of two.
+var draws = map[string]struct {
+	times int
+	draw  func(r *rapid.T) drawn
+}{
+	refmodel.Mamba:       {3, func(r *rapid.T) drawn { return separated(r, drawMixer(r, refmodel.Mamba)) }},
+	refmodel.FalconMamba: {3, func(r *rapid.T) drawn { return separated(r, drawMixer(r, refmodel.FalconMamba)) }},
+	refmodel.MemMamba:    {6, func(r *rapid.T) drawn { return separated(r, drawMemory(r)) }},
+	refmodel.GPTNeoX:     {4, drawTransformer},
 }
 
 // check checks a property so many times.

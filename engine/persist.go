@@ -166,31 +166,31 @@ func (m *Model) openSaved(data []byte) (stateHeader, io.Reader, error) {
 	var h stateHeader
 	size := binary.Size(h)
 	if len(data) < size+sha256.Size {
-		return h, nil, fmt.Errorf("%w: cut short: %d bytes", ErrRefused, len(data))
+		return h, nil, Refused(fmt.Errorf("cut short: %d bytes", len(data)))
 	}
 	body := bytes.NewReader(data[:len(data)-sha256.Size])
 	if err := binary.Read(body, binary.LittleEndian, &h); err != nil {
 		return h, nil, err
 	}
 	if string(h.Magic[:]) != stateMagic {
-		return h, nil, fmt.Errorf("%w: not a state of mmrun", ErrRefused)
+		return h, nil, Refused(fmt.Errorf("not a state of mmrun"))
 	}
 	if h.Version != stateVersion {
-		return h, nil, fmt.Errorf("%w: format version %d, this program reads %d", ErrRefused, h.Version, stateVersion)
+		return h, nil, Refused(fmt.Errorf("format version %d, this program reads %d", h.Version, stateVersion))
 	}
 	if digest := sha256.Sum256(data[:len(data)-sha256.Size]); !bytes.Equal(digest[:], data[len(data)-sha256.Size:]) {
-		return h, nil, fmt.Errorf("%w: checksum does not match: the file was altered or cut short", ErrRefused)
+		return h, nil, Refused(fmt.Errorf("checksum does not match: the file was altered or cut short"))
 	}
 	if h.Model != m.source {
 		return h, nil, fmt.Errorf("%w: fingerprint %x, this model's is %x", ErrOtherModel, h.Model[:6], m.source[:6])
 	}
 	if h.Position < 0 || h.Position > m.sizes.MaxTokens {
-		return h, nil, fmt.Errorf("%w: position %d with %d logits", ErrRefused, h.Position, h.Logits)
+		return h, nil, Refused(fmt.Errorf("position %d with %d logits", h.Position, h.Logits))
 	}
 	counts := 4 * (int64(h.Logits) + int64(h.Recent) + int64(h.Next))
 	if h.Logits != 0 && h.Logits != uint32(m.sizes.Vocab) || h.Recent > recentTokens || h.Next > 1 ||
 		h.Block != m.savedBytes(h.Position) || counts+h.Block != int64(body.Len()) {
-		return h, nil, fmt.Errorf("%w: %d logits, %d and %d tokens and a block of %d bytes in %d bytes do not fit the model", ErrRefused, h.Logits, h.Recent, h.Next, h.Block, body.Len())
+		return h, nil, Refused(fmt.Errorf("%d logits, %d and %d tokens and a block of %d bytes in %d bytes do not fit the model", h.Logits, h.Recent, h.Next, h.Block, body.Len()))
 	}
 	return h, body, nil
 }
@@ -198,11 +198,11 @@ func (m *Model) openSaved(data []byte) (stateHeader, io.Reader, error) {
 // checkSaved checks what kernels and callers rely on.
 func (m *Model) checkSaved(block []byte, h stateHeader, recent, next []int32) error {
 	if h.Position > 0 && h.Logits == 0 {
-		return fmt.Errorf("%w: position %d with %d logits", ErrRefused, h.Position, h.Logits)
+		return Refused(fmt.Errorf("position %d with %d logits", h.Position, h.Logits))
 	}
 	for _, id := range append(next, recent...) {
 		if id < 0 || int(id) >= m.sizes.Vocab {
-			return fmt.Errorf("%w: token id %d is outside the vocabulary of %d", ErrRefused, id, m.sizes.Vocab)
+			return Refused(fmt.Errorf("token id %d is outside the vocabulary of %d", id, m.sizes.Vocab))
 		}
 	}
 	checked, ok := m.config.(Checked)
@@ -217,7 +217,7 @@ func (m *Model) checkSaved(block []byte, h stateHeader, recent, next []int32) er
 		return block[r.at : r.at+r.size()]
 	}})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+		return Refused(err)
 	}
 	return nil
 }

@@ -54,8 +54,8 @@ type recordKey struct {
 // newPrograms plans the programs that every model needs and makes the buffers that they share.
 func newPrograms(m *Model, chunk int, unified bool) (*programs, error) {
 	p := sizedPrograms(m, chunk, unified)
-	if p.rowsBlock == 0 {
-		return nil, fmt.Errorf("vocab_size %d: the logits of one token do not fit a binding of the device", m.sizes.Vocab)
+	if !p.rowsFit(m.sizes) {
+		return nil, fmt.Errorf("vocab_size %d: the logits of a few tokens do not fit a binding of the device", m.sizes.Vocab)
 	}
 	err := p.allocate(m.sizes)
 	if err == nil {
@@ -84,6 +84,12 @@ func sizedPrograms(m *Model, chunk int, unified bool) *programs {
 	}
 	p.passes = append(p.passes, &promptPass{tokens: p.passTokens})
 	return p
+}
+
+// rowsFit says whether a block of rows of logits fits a binding, and begins in the residual where it can be bound.
+func (p *programs) rowsFit(s Sizes) bool {
+	bytes := 4 * int64(p.rowsBlock) * int64(ops.Padded(s.Hidden))
+	return p.rowsBlock > 0 && bytes == graph.Align(bytes)
 }
 
 // allocate makes the buffers behind the slots.

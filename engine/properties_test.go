@@ -10,19 +10,16 @@ import (
 	"github.com/mmrun/mmrun/sample"
 )
 
-// aloneOnly are the architectures whose sequences do not run together yet.
-var aloneOnly = []string{"gpt_neox"}
-
 // TestArchitectures holds random models of every architecture to what the engine promises of all.
 func TestArchitectures(t *testing.T) {
 	for _, kind := range ModelTypes() {
 		t.Run(kind, func(t *testing.T) {
-			draw := draws[kind]
-			if draw == nil {
+			one, ok := draws[kind]
+			if !ok {
 				t.Fatal("no random models of this kind are drawn")
 			}
-			check(t, 6, func(r *rapid.T) { // each builds the kernels of two models
-				dir, text := written(r, draw(r))
+			check(t, one.times, func(r *rapid.T) {
+				dir, text := written(r, one.draw(r))
 				one := openModel(r, dir, Options{Chunk: between(r, "chunk", 1, 600)})
 				two := openModel(r, dir, Options{Chunk: between(r, "other chunk", 1, 50)})
 				all := newState(r, one)
@@ -105,9 +102,6 @@ func testSaved(r *rapid.T, m *Model, text []int32) {
 // that its sequence carries are to the bit those of the text alone.
 func testTogether(r *rapid.T, m *Model, text []int32) {
 	r.Helper()
-	if slices.Contains(aloneOnly, m.Sizes().ModelType) {
-		return
-	}
 	room := between(r, "room", 1, 6)
 	tasks := make([]task, between(r, "texts", room, room+3))
 	for i := range tasks {

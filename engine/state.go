@@ -33,6 +33,9 @@ type Timings struct {
 	Generate        time.Duration
 }
 
+// Timings returns the state's timings.
+func (s *State) Timings() Timings { return s.timings }
+
 // recentTokens is how many of its last tokens a state remembers.
 const recentTokens = 4096
 

@@ -184,7 +184,8 @@ func Quantized(tensors *checkpoint.Tensors, to *quant.Format, which func(name st
 	return out, nil
 }
 
-// OfTensor are the tensors of a file for one of a checkpoint, as it is: two when it is quantized.
+// OfTensor are the tensors of a file for one of a checkpoint, as it is: two when it is quantized, X.weight I8 and
+// X.weight_scale F16.
 func OfTensor(t checkpoint.Tensor) ([]Out, error) {
 	var room []byte
 	row := func(i int) ([]byte, error) { return t.Row(i, room) }

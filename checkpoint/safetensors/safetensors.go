@@ -3,6 +3,9 @@
 // little-endian and row-major.
 //
 // The reader trusts nothing: every file it accepts describes each byte of its data exactly once.
+//
+// Importing the package makes it a kind of files of package checkpoint: a directory as Hugging Face lays it
+// out, whose weights are one file or shards, plain or quantized (see OfTensor).
 package safetensors
 
 import (

@@ -21,7 +21,7 @@ func TestBadMemory(t *testing.T) {
 		{`"memory_window": 1`, `"memory_window": -1`, "memory_window -1 is not within 1 to 1024"},
 		{`"memory_window": 1`, `"memory_window": 1.5`, "memory_window"},
 		{`"memory_summary_dim": 16`, `"memory_summary_dim": 257`, "memory_summary_dim 257 is not within 1 to 256"},
-		{`"memory_summary_dim": 16`, `"memory_summary_dim": 8`, "shape [32 16], the config asks for [32 8]"},
+		{`"memory_summary_dim": 16`, `"memory_summary_dim": 8`, "shape [16 32], the config asks for [8 32]"},
 		{`"cross_layer_period": 2`, `"cross_layer_period": 0`, "cross_layer_period 0 is not within 1 to 4"},
 		{`"cross_layer_period": 2`, `"cross_layer_period": 5`, "cross_layer_period 5 is not within 1 to 4"},
 		{`"cross_layer_period": 2`, `"cross_layer_period": 3`, "backbone.layers.2.memory.layer_attn."},
@@ -74,8 +74,8 @@ func TestBadState(t *testing.T) {
 		name, model, says string
 		spoil             func(b []byte) []byte
 	}{
-		{"empty", dir, "saved state: cut short: 0 bytes", func(b []byte) []byte { return nil }},
-		{"cut in the header", dir, "saved state: cut short: 60 bytes", func(b []byte) []byte { return b[:60] }},
+		{"empty", dir, "cut short: 0 bytes", func(b []byte) []byte { return nil }},
+		{"cut in the header", dir, "cut short: 60 bytes", func(b []byte) []byte { return b[:60] }},
 		{"cut in the pools", dir, "checksum does not match", func(b []byte) []byte { return b[:len(b)/2] }},
 		{"last byte", dir, "checksum does not match", func(b []byte) []byte { return b[:len(b)-1] }},
 		{"another byte", dir, "checksum does not match", func(b []byte) []byte { return append(b, 0) }},

@@ -45,6 +45,7 @@ var forTests = map[string][]string{
 	"models":                 {"", "checkpoint", "checkpoint/safetensors", "engine", "memmamba", "tokenizer", "internal"},
 	"shaders":                {"internal/glsl"},
 	"":                       {"models", "internal"},
+	"checkpoint":             {"checkpoint/safetensors"},
 	"checkpoint/safetensors": {"internal"},
 	"cmd/mmrun":              {"ops", "graph", "shaders", "tools"},
 	"tools":                  {"memmamba", "engine"},
