@@ -2,7 +2,10 @@ package mmrun_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -13,6 +16,7 @@ import (
 	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/internal/refmodel"
+	"github.com/mmrun/mmrun/vk"
 )
 
 // TestClosed: what is closed says so, and closing twice is fine.
@@ -253,6 +257,47 @@ func TestOptionsRefused(t *testing.T) {
 	options.Sample.TopP = 2
 	if _, err := collect(t.Context(), s, prompt, options); err == nil || !strings.Contains(err.Error(), "top-p 2") || s.Position() != 0 {
 		t.Errorf("top-p 2: %v, %d tokens", err, s.Position())
+	}
+}
+
+// TestOutOfMemory opens a model of a terabyte, all of it a hole in a file: no device has that much.
+func TestOutOfMemory(t *testing.T) {
+	const V, d, E, N = 1 << 21, 1 << 17, 8, 8
+	dir, tensors, at := modelDir(t, refmodel.Mamba, 1), map[string]any{}, int64(0)
+	add := func(name string, shape ...int64) {
+		size := int64(4)
+		for _, n := range shape {
+			size *= n
+		}
+		tensors["backbone."+name] = map[string]any{"dtype": "F32", "shape": shape, "data_offsets": [2]int64{at, at + size}}
+		at += size
+	}
+	add("embeddings.weight", V, d)
+	add("norm_f.weight", d)
+	for name, shape := range map[string][]int64{
+		"norm.weight": {d}, "mixer.in_proj.weight": {2 * E, d}, "mixer.conv1d.weight": {E, 1, 4}, "mixer.conv1d.bias": {E}, "mixer.x_proj.weight": {1 + 2*N, E},
+		"mixer.dt_proj.weight": {E, 1}, "mixer.dt_proj.bias": {E}, "mixer.A_log": {E, N}, "mixer.D": {E}, "mixer.out_proj.weight": {d, E},
+	} {
+		add("layers.0."+name, shape...)
+	}
+	header, err := json.Marshal(tensors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`{"model_type": "mamba", "vocab_size": %d, "hidden_size": %d, "intermediate_size": %d, "num_hidden_layers": 1, "state_size": %d, "time_step_rank": 1}`, V, d, E, N)
+	weights := filepath.Join(dir, "model.safetensors")
+	err = errors.Join(
+		os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o644),
+		os.WriteFile(weights, append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...), 0o644),
+		os.Truncate(weights, 8+int64(len(header))+at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = mmrun.Open(dir, mmrun.Options{})
+	wantIs(t, "a terabyte", err, mmrun.ErrOutOfMemory)
+	var memory *vk.OutOfMemoryError
+	if !errors.As(err, &memory) {
+		t.Errorf("%v does not say how much", err)
 	}
 }
 

@@ -85,7 +85,7 @@ type Windowed interface {
 	// with its window.
 	Window() (tokens int, across bool)
 
-	// Begin adds what is due at a window's first token.
+	// Begin adds what is due at a window's first token, for one token of each of several sequences.
 	Begin(p *Pass)
 
 	// Open and Close add what a pass through several windows needs before the first block and after the

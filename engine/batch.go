@@ -27,8 +27,8 @@ type Batch struct {
 	buffer *vk.Buffer // the fixed parts of all states; nil when closed, or where there are none
 	grown  []grown    // the growing parts, by row
 	arena  *vk.Buffer
-	steps  []*batchStep       // made when first needed
-	begins []*graph.Recording // of windows, by row, made when first needed
+	steps  []*batchStep  // made when first needed
+	begins []*batchBegin // made when first needed
 	closed bool
 
 	free    []int       // rows that no sequence has
@@ -49,7 +49,7 @@ type Batch struct {
 // A Sequence is one of a batch. It is part of it until it ends or leaves.
 type Sequence struct {
 	Token   int32 // that Next chose; a stop token does not belong to the sequence
-	Ended   bool  // Token is the last one
+	Ended   bool  // Token is the last one; the model may take no more
 	Stopped bool  // it ended because Token is a stop token
 
 	row      int
@@ -73,7 +73,7 @@ func (m *Model) NewBatch(n int) (*Batch, error) {
 	}
 	b := &Batch{
 		model: m, layout: newLayout(m.config.Parts(), n), link: newLink(m.device, m.programs.unified),
-		begins: make([]*graph.Recording, n), room: make([]sample.Choice, ops.MaxTop), logits: make([]float32, m.sizes.Vocab),
+		room: make([]sample.Choice, ops.MaxTop), logits: make([]float32, m.sizes.Vocab),
 	}
 	for row := range n {
 		b.free = append(b.free, n-1-row)
@@ -121,7 +121,7 @@ func (b *Batch) Join(ctx context.Context, s *State, prompt []int32, o GenerateOp
 	}
 	switch {
 	case len(b.free) == 0:
-		return nil, fmt.Errorf("a batch of %d: %w", len(b.begins), ErrBatchFull)
+		return nil, fmt.Errorf("a batch of %d: %w", b.layout.sequences, ErrBatchFull)
 	case o.MaxTokens < 1:
 		return nil, fmt.Errorf("a sequence of %d tokens to generate cannot join a batch", o.MaxTokens)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/ops"
@@ -16,6 +17,13 @@ type batchStep struct {
 	step     *graph.Recording
 	choose   *graph.Recording // nil when all logits are as quickly read
 	fetch    *graph.Recording // brings them to the host; nil when they are there
+}
+
+// A batchBegin does what is due in up to so many sequences whose windows begin.
+type batchBegin struct {
+	rows    int
+	program *graph.Program
+	begin   *graph.Recording
 }
 
 // stepRows is for how many sequences the step of so many is made: those that are not there cost little,
@@ -35,7 +43,7 @@ func stepRows(sequences, most int) int {
 func (b *Batch) allocate(n int) (err error) {
 	m := b.model
 	for name, bytes := range map[string]int64{
-		ops.ParamsSlot: int64(n+1) * paramsBlock, // of the step, then of each row's beginning of a window
+		ops.ParamsSlot: 2 * paramsBlock, // of the step, then of what is due before it
 		idsSlot:        4 * int64(n),
 		logitsSlot:     4 * int64(n) * int64(m.network.Ends().Head.Rows),
 		choicesSlot:    8 * ops.MaxTop * int64(n),
@@ -61,16 +69,23 @@ func (b *Batch) allocate(n int) (err error) {
 	if err != nil {
 		return err
 	}
+	b.steps = append(b.steps, step)
 	bytes := int64(256)
-	for _, one := range append(step.programs[:], m.programs.begin) {
+	for _, one := range step.programs {
 		if one != nil {
 			bytes = max(bytes, one.Arena())
 		}
 	}
+	if m.programs.begin != nil {
+		begin, err := b.planBegin(n)
+		if err != nil {
+			return err
+		}
+		b.begins, bytes = append(b.begins, begin), max(bytes, begin.program.Arena())
+	}
 	if b.arena, err = m.device.NewBuffer(bytes, vk.DeviceLocal); err != nil {
 		return fmt.Errorf("activations: %w", err)
 	}
-	b.steps = append(b.steps, step)
 	return nil
 }
 
@@ -107,7 +122,7 @@ func (b *Batch) record(s *batchStep) (*batchStep, error) {
 
 // step returns the step for so many sequences.
 func (b *Batch) step(sequences int) (*batchStep, error) {
-	rows := stepRows(sequences, len(b.begins))
+	rows := stepRows(sequences, b.layout.sequences)
 	for _, s := range b.steps {
 		if s.rows == rows {
 			return b.record(s)
@@ -121,21 +136,28 @@ func (b *Batch) step(sequences int) (*batchStep, error) {
 	return b.record(s)
 }
 
-// begin returns what happens in a row between two windows.
-func (b *Batch) begin(row int) (*graph.Recording, error) {
-	if b.begins[row] != nil {
-		return b.begins[row], nil
+// planBegin makes the program of windows that begin in so many rows.
+func (b *Batch) planBegin(rows int) (*batchBegin, error) {
+	program, err := b.model.plan(b.layout, rows, b.link.buildBegin)
+	return &batchBegin{rows: rows, program: program}, err
+}
+
+// begin returns what is due in so many sequences whose windows begin together.
+func (b *Batch) begin(sequences int) (_ *graph.Recording, err error) {
+	rows := stepRows(sequences, b.layout.sequences)
+	i := slices.IndexFunc(b.begins, func(one *batchBegin) bool { return one.rows == rows })
+	if i < 0 {
+		one, err := b.planBegin(rows)
+		if err != nil {
+			return nil, err
+		}
+		i, b.begins = len(b.begins), append(b.begins, one)
 	}
-	program, err := b.model.plan(b.layout, 1, func(p *Pass) {
-		p.row = row
-		b.link.copyParams(p.Graph)
-		p.network.(Windowed).Begin(p)
-	})
-	if err != nil {
-		return nil, err
+	one := b.begins[i]
+	if one.begin == nil {
+		one.begin, err = one.program.Record(b.spans(1))
 	}
-	b.begins[row], err = program.Record(b.spans(1 + row))
-	return b.begins[row], err
+	return one.begin, err
 }
 
 // feed starts the step that feeds every sequence its token, with what is due before it, in one go.
@@ -149,14 +171,23 @@ func (b *Batch) feed() error {
 		}
 	}
 	b.submit = b.submit[:0]
-	ids, all := b.link.mapped(idsSlot), b.link.params(0)
+	ids, all, due, begins := b.link.mapped(idsSlot), b.link.params(0), b.link.params(1), 0
 	all.pass(1, len(b.active))
 	for i, q := range b.active {
 		binary.LittleEndian.PutUint32(ids[4*i:], uint32(q.Token))
 		all.sequence(i, q.position, q.row)
-		if err := b.due(q); err != nil {
+		if b.model.begins(q.position) {
+			due.sequence(begins, q.position, q.row)
+			begins++
+		}
+	}
+	if begins > 0 {
+		due.pass(1, begins)
+		r, err := b.begin(begins)
+		if err != nil {
 			return err
 		}
+		b.submit = append(b.submit, r)
 	}
 	step, err := b.step(len(b.active))
 	if err != nil {
@@ -179,26 +210,11 @@ func (b *Batch) feed() error {
 
 // positions are those of the sequences by row of the state; 0 where there is none.
 func (b *Batch) positions() []int64 {
-	b.at = append(b.at[:0], make([]int64, len(b.begins))...)
+	b.at = append(b.at[:0], make([]int64, b.layout.sequences)...)
 	for _, q := range b.active {
 		b.at[q.row] = q.position
 	}
 	return b.at
-}
-
-// due adds what has to be done before a sequence's token.
-func (b *Batch) due(q *Sequence) error {
-	if !b.model.begins(q.position) {
-		return nil
-	}
-	own := b.link.params(1 + q.row)
-	own.pass(1, 1)
-	own.sequence(0, q.position, q.row)
-	r, err := b.begin(q.row)
-	if err == nil {
-		b.submit = append(b.submit, r)
-	}
-	return err
 }
 
 // spans are where programs of the batch find everything, their parameters in one of the blocks.
@@ -219,19 +235,20 @@ func (b *Batch) spans(block int) graph.Spans {
 	return graph.Spans{Arena: b.arena.Whole(), Slots: slots}
 }
 
-// closeRecordings gives back what is bound to the batch's memory. The programs of steps stay.
+// closeRecordings gives back what is bound to the batch's memory. Their programs stay.
 func (b *Batch) closeRecordings() {
-	var all []**graph.Recording
-	for _, s := range b.steps {
-		all = append(all, &s.step, &s.choose, &s.fetch)
-	}
-	for row := range b.begins {
-		all = append(all, &b.begins[row])
-	}
-	for _, r := range all {
-		if *r != nil {
-			(*r).Close()
-			*r = nil
+	closing := func(all ...**graph.Recording) {
+		for _, r := range all {
+			if *r != nil {
+				(*r).Close()
+				*r = nil
+			}
 		}
+	}
+	for _, s := range b.steps {
+		closing(&s.step, &s.choose, &s.fetch)
+	}
+	for _, one := range b.begins {
+		closing(&one.begin)
 	}
 }

@@ -25,6 +25,9 @@ func (m *Model) Fingerprint() [32]byte { return m.source }
 // Weights are the buffers of the weights.
 func (m *Model) Weights() []*vk.Buffer { return m.loaded.buffers }
 
+// Begin is the program of what is due in a sequence whose window begins.
+func (m *Model) Begin() *graph.Program { return m.programs.begin }
+
 // Step and Choose are the programs of a token alone; Choose is nil where the host chooses.
 func (m *Model) Step() *graph.Program   { return m.programs.step }
 func (m *Model) Choose() *graph.Program { return m.programs.choose }
@@ -74,6 +77,15 @@ func (b *Batch) StepOf(rows int) (step, choose *graph.Program, err error) {
 		return nil, nil, err
 	}
 	return s.programs[0], s.programs[1], nil
+}
+
+// Submitted is how many programs the last step sent to the device.
+func (b *Batch) Submitted() int { return len(b.submit) }
+
+// BeginOf plans what is due in so many sequences whose windows begin.
+func (b *Batch) BeginOf(rows int) (*graph.Program, error) {
+	one, err := b.planBegin(rows)
+	return one.program, err
 }
 
 // Download is State.Download of a sequence in a batch.
@@ -151,6 +163,9 @@ func Compile(device *vk.Device, src checkpoint.Source, to *quant.Format, batches
 	for _, rows := range batches {
 		if err == nil {
 			_, err = b.plan(rows)
+		}
+		if err == nil && p.begin != nil {
+			_, err = b.planBegin(rows)
 		}
 	}
 	return err

@@ -15,6 +15,7 @@ import (
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	. "github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/internal/refmodel"
+	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/ops"
 )
 
@@ -222,6 +223,30 @@ func compareStates(t tester, got, want *State) {
 			}
 		} else if bad := far(numbers(a.data[p]), numbers(b.data[p])); bad != "" {
 			t.Fatalf("%s of layer %d: %s", p.Name, p.Layer, bad)
+		}
+	}
+	if memoryConfig(got.Model()) != nil {
+		compareMemory(t, got, want)
+	}
+}
+
+// compareMemory compares what layers have written down, as it is told to callers.
+func compareMemory(t tester, got, want *State) {
+	t.Helper()
+	mine, err := memmamba.Memory(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := memmamba.Memory(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := func(x, y memmamba.Note) bool {
+		return x.Position == y.Position && math.Abs(float64(x.Importance-y.Importance)) < tolerance && far(x.Summary, y.Summary) == ""
+	}
+	for l := range other {
+		if mine[l].Reads != other[l].Reads || !slices.EqualFunc(mine[l].Notes, other[l].Notes, same) {
+			t.Fatalf("layer %d: memory %v, want %v", l, mine[l], other[l])
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mmrun/mmrun/graph"
+	"github.com/mmrun/mmrun/ops"
 )
 
 // A Pass is one model run under construction: some tokens of one sequence, or one token of each of several.
@@ -21,12 +22,19 @@ type Pass struct {
 	network Network
 	layers  int
 	layout  *layout
-	row     int   // whose parts Own returns
 	taps    *Taps // of somebody who looks into the pass; mostly nil
 }
 
 // Sequences is how many sequences the state has room for.
 func (p *Pass) Sequences() int { return p.layout.sequences }
+
+// Together is how many sequences the pass is of, at the most.
+func (p *Pass) Together() int {
+	if p.Single {
+		return p.Tokens
+	}
+	return 1
+}
 
 // Part is a part of the state of all sequences, one after the other.
 // Shape: (sequences·rows, cols). The rows of a shared part are rounded up where there are several sequences.
@@ -36,16 +44,6 @@ func (p *Pass) Part(layer int, name string) graph.Value {
 		return graph.Value{}
 	}
 	return p.Slot(stateSlot, r.at, int(r.each/4)/r.Cols*p.layout.sequences, r.Cols)
-}
-
-// OwnPart is the shared part of the one sequence that the pass is for.
-// Shape: (rows, cols).
-func (p *Pass) OwnPart(name string) graph.Value {
-	r := p.region(Shared, name)
-	if r.each == 0 {
-		return graph.Value{}
-	}
-	return p.Slot(stateSlot, r.of(p.row), r.Rows, r.Cols)
 }
 
 // Growing is the part of a layer that has a row for every token, of the sequence in a row of the state.
@@ -60,23 +58,22 @@ func (p *Pass) Growing(layer int, name string, row int) graph.Value {
 	return graph.Value{}
 }
 
-// AllLayers is the block of the state with where in it the pass's sequence has the part that every layer has
-// by this name: first numbers in, and stride numbers from layer to layer.
-// Shape: rows of four numbers.
-func (p *Pass) AllLayers(name string, layers int) (state graph.Value, stride, first int) {
-	var at []int64
-	for l := range layers {
-		at = append(at, p.region(l, name).of(p.row)/4)
+// AllLayers is where all sequences have the part that every layer has by this name.
+func (p *Pass) AllLayers(name string, layers int) ops.Layered {
+	first := p.region(0, name)
+	all := ops.Layered{
+		Block: p.Slot(stateSlot, 0, int(p.layout.bytes/16), 4), First: int(first.at / 4),
+		Sequence: int(first.each / 4), Sequences: p.layout.sequences,
 	}
 	if layers > 1 {
-		stride = int(at[1] - at[0])
+		all.Layer = int((p.region(1, name).at - first.at) / 4)
 	}
-	for l := range at {
-		if at[l] != at[0]+int64(l*stride) {
+	for l := range layers {
+		if r := p.region(l, name); int(r.at/4) != all.First+l*all.Layer || r.each != first.each {
 			p.Fail(fmt.Errorf("the parts %s of all layers do not lie evenly", name))
 		}
 	}
-	return p.Slot(stateSlot, 0, int(p.layout.bytes/16), 4), stride, int(at[0])
+	return all
 }
 
 func (p *Pass) region(layer int, name string) region {

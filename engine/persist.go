@@ -158,6 +158,7 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	if m.programs.restore == nil {
 		return nil
 	}
+	m.programs.setParams(1, s.position)
 	return s.fail(s.run(m.programs.restore, nil))
 }
 

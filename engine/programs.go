@@ -127,8 +127,8 @@ func (p *programs) plan(m *Model) (err error) {
 	p.head = one(p.chunkTokens, p.buildHead)
 	p.rows = one(p.rowsBlock, p.buildRows)
 	if windowed, ok := m.network.(Windowed); ok {
-		p.begin = one(1, func(pass *Pass) { p.copyParams(pass.Graph); windowed.Begin(pass) })
-		p.restore = one(1, windowed.Restore)
+		p.begin = one(1, p.link.buildBegin)
+		p.restore = one(1, func(pass *Pass) { p.copyParams(pass.Graph); windowed.Restore(pass) })
 	}
 	if chooses(m.sizes) {
 		p.choose = one(1, func(pass *Pass) { p.link.buildChoose(pass, m.sizes.Vocab) })
@@ -158,6 +158,13 @@ func (k *link) buildStep(p *Pass) {
 	r := ops.Embed(p.Graph, k.copyIn(p.Graph, idsSlot, p.Tokens, 1), ends.Embeddings)
 	p.blocks(r)
 	ops.LinearInto(p.Graph, "head", p.logits(), r, ends.Norm, ends.Head, ops.Finish{Alone: true})
+}
+
+// buildBegin is what is due in sequences whose windows begin.
+func (k *link) buildBegin(p *Pass) {
+	p.Single = true
+	k.copyParams(p.Graph)
+	p.network.(Windowed).Begin(p)
 }
 
 // buildPrompt is some tokens of a prompt up to the last layer.

@@ -73,7 +73,7 @@ func (r *Recording) Submit() (vk.Pending, error) { return Submit(r) }
 // are left out. They go to the device in one submission, unless that would take the device longer than
 // the target of its pace, by what was measured of earlier ones.
 func Submit(rs ...*Recording) (last vk.Pending, err error) {
-	var room [256]*vk.Commands // for a batch whose sequences all begin something
+	var room [64]*vk.Commands // so that short programs take nothing of the heap
 	c := cutter{programs: rs}
 	for len(c.programs) > 0 && c.programs[0] == nil {
 		c.programs = c.programs[1:]

@@ -65,7 +65,7 @@ func (n *memNetwork) recall(p *engine.Pass, l int, r, x graph.Value) graph.Value
 // what it returns, unless that has no weight.
 func (n *memNetwork) recallToken(p *engine.Pass, l int, r graph.Value) (graph.Value, ops.Norm) {
 	g, w, norm := p.Graph, &n.memory[l], n.layers[l].norm
-	queries, scales := ops.NoteToken(g, "notes", r, w.Notes, w.Score, n.places(p, l))
+	queries, scales := ops.NoteToken(g, "notes", r, w.Notes, w.Score, n.pending(p).Of(l))
 	var token, layer ops.Recall
 	if n.attendsToken() {
 		token = ops.Recall{Attention: n.ownPool(p, l), Fusion: w.TokenOut}
@@ -98,7 +98,7 @@ func fuse(g *graph.Graph, y, x, a graph.Value, w ops.Fusion) graph.Value {
 func (n *memNetwork) note(p *engine.Pass, l int, r, notes graph.Value) {
 	log, to := logOf(p), ops.Places{}
 	if log == nil {
-		to = n.places(p, l)
+		to = n.pending(p).Of(l)
 	} else {
 		to = log.Of(l)
 	}
@@ -146,15 +146,15 @@ func (n *memNetwork) Window() (tokens int, across bool) {
 	return n.c.Window, n.c.reads() != readsByState
 }
 
-// Begin implements engine.Windowed, in all layers at once: pending notes are committed, every layer decides
+// Begin implements engine.Windowed, in all layers of all sequences at once: pending notes are committed, every layer decides
 // whether it reads, and the pools' keys and values are projected.
 func (n *memNetwork) Begin(p *engine.Pass) {
 	log := n.openLog(p, 0)
 	log.fill(p.Graph, n.c, 0, n.L)
 	n.commit(p, log)
 	if n.c.reads() == readsByState {
-		state, stride, first := p.AllLayers(hPart, n.L)
-		ops.Decide(p.Graph, state, stride, first, n.N, n.windows.StateScore, n.windows.StateBias, n.c.StateThreshold, p.OwnPart(readsPart))
+		reads := p.Part(engine.Shared, readsPart)
+		ops.Decide(p.Graph, p.AllLayers(hPart, n.L), p.Together(), n.N, n.windows.StateScore, n.windows.StateBias, n.c.StateThreshold, reads)
 	}
 	n.Restore(p)
 }
@@ -163,12 +163,11 @@ func (n *memNetwork) Begin(p *engine.Pass) {
 func (n *memNetwork) Restore(p *engine.Pass) {
 	g, notes := p.Graph, n.notes(p)
 	if n.attendsToken() {
-		ops.Keys(g, ops.Sources{Summaries: notes.Summaries, Importances: notes.Importances}, n.windows.TokenKeys, p.OwnPart(tokenKVPart))
+		ops.Keys(g, notes.Sources(p.Together()), n.windows.TokenKeys, p.Part(engine.Shared, tokenKVPart))
 	}
 	if n.attending > 0 {
-		worth := g.Shaped(p.OwnPart(crossWorthPart), n.attending, n.crossKeys)
-		sources := ops.CrossSources(g, notes, n.c.Period, n.c.Pooling, worth)
-		ops.Keys(g, sources, n.windows.LayerKeys, p.OwnPart(crossKVPart))
+		sources := ops.CrossSources(g, notes, p.Together(), n.c.Period, n.c.Pooling, p.Part(engine.Shared, crossWorthPart))
+		ops.Keys(g, sources, n.windows.LayerKeys, p.Part(engine.Shared, crossKVPart))
 	}
 }
 

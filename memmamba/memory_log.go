@@ -13,9 +13,9 @@ type passLog struct {
 	pools ops.Pools
 }
 
-// openLog begins the log of a pass of so many tokens at the most.
+// openLog begins the log of a pass, of so many tokens of a sequence at the most.
 func (n *memNetwork) openLog(p *engine.Pass, tokens int) *passLog {
-	log := ops.OpenLog(p.Graph, n.notes(p), n.pending(p), tokens)
+	log := ops.OpenLog(p.Graph, n.notes(p), n.pending(p), p.Together(), tokens)
 	return &passLog{log, ops.NewPools(p.Graph, log, n.P)}
 }
 
@@ -24,7 +24,7 @@ func (log *passLog) fill(g *graph.Graph, c *MemoryConfig, from, to int) {
 	ops.FillPools(g, log.Log, log.pools, c.Replacement == "priority", from, to)
 }
 
-// commit leaves the sequence with the pools of a log's last window.
+// commit leaves the sequences with the pools of a log's last window.
 func (n *memNetwork) commit(p *engine.Pass, log *passLog) {
 	ops.Commit(p.Graph, log.Log, log.pools, n.pending(p), n.notes(p))
 }
@@ -34,7 +34,7 @@ func (n *memNetwork) commit(p *engine.Pass, log *passLog) {
 func (log *passLog) attention(g *graph.Graph, from, to int, w ops.Weight) ops.Attention {
 	L, rows, P, S := log.Importances.Rows, log.Importances.Cols, log.pools.Cols, log.Summaries.Cols
 	kv := g.Temp((to-from)*rows, 2*S)
-	ops.Keys(g, ops.Sources{Summaries: log.Summaries, Importances: log.Importances, First: from * rows, Rows: kv.Rows}, w, kv)
+	ops.Keys(g, ops.Sources{Summaries: log.Summaries, Importances: log.Importances, First: from * rows, Rows: kv.Rows, Sequences: 1, Together: 1}, w, kv)
 	return ops.Attention{
 		KV: kv, Importances: log.Importances, Pools: log.pools.Value,
 		Keys: (to - from) * P, First: from * P, Step: L * P, Base: from * rows,

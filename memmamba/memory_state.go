@@ -57,24 +57,23 @@ func (c *Config) memoryParts() []engine.Part {
 	}
 }
 
-// notes are the pools of the pass's sequence.
+// notes are the pools of all sequences.
 func (s *memoryState) notes(p *engine.Pass) ops.Notes {
 	return ops.Notes{
-		Summaries:   p.OwnPart(poolPart),
-		Importances: p.Shaped(p.OwnPart(importancePart), s.L, s.P),
-		Positions:   p.Shaped(p.OwnPart(positionPart), s.L, s.P),
+		Summaries:   p.Part(engine.Shared, poolPart),
+		Importances: p.Shaped(p.Part(engine.Shared, importancePart), s.L, s.P),
+		Positions:   p.Shaped(p.Part(engine.Shared, positionPart), s.L, s.P),
+		Sequences:   p.Sequences(),
 	}
 }
 
-// pending are the notes of this window of the pass's sequence.
+// pending are the notes of this window of all sequences.
 func (s *memoryState) pending(p *engine.Pass) ops.Pending {
-	return ops.Pending{Summaries: p.OwnPart(pendingPart), Importances: p.Shaped(p.OwnPart(notedPart), s.L, s.W)}
-}
-
-// places are where the notes of layer l wait, of all sequences.
-func (s *memoryState) places(p *engine.Pass, l int) ops.Places {
-	noted := p.Shaped(p.Part(engine.Shared, notedPart), s.L, s.W)
-	return ops.Pending{Summaries: p.Part(engine.Shared, pendingPart), Importances: noted}.OfEach(l, p.Sequences())
+	return ops.Pending{
+		Summaries:   p.Part(engine.Shared, pendingPart),
+		Importances: p.Shaped(p.Part(engine.Shared, notedPart), s.L, s.W),
+		Sequences:   p.Sequences(),
+	}
 }
 
 // tokenAttention is layer l's attention to its own pool during a window, of all sequences.

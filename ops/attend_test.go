@@ -93,7 +93,7 @@ func logRig(r *rig, L, rows, P, S, windows, W int) (Log, Pools, [][][]ref.Note) 
 	for i := range importances {
 		importances[i] = float32(1+r.rng.IntN(8)) / 8
 	}
-	log := Log{r.value("log", L*rows, S, summaries), r.value("worth", L, rows, importances), graph.Value{}, P + W, W}
+	log := Log{r.value("log", L*rows, S, summaries), r.value("worth", L, rows, importances), graph.Value{}, P + W, W, 1, 1}
 	table, pools := make([]uint32, 0, windows*L*P), make([][][]ref.Note, windows)
 	for w := range windows {
 		for l := range L {
@@ -124,7 +124,7 @@ func TestAttendInWindows(t *testing.T) {
 			x, w := r.random(c.T*S, 1), r.random(2*S*S, 0.3)
 			layers := c.to - c.from
 			kv := r.value("kv", layers*rows, 2*S, make([]float32, layers*rows*2*S))
-			Keys(r.g, Sources{log.Summaries, log.Importances, c.from * rows, layers * rows}, r.table(2*S, S, w), kv)
+			Keys(r.g, Sources{log.Summaries, log.Importances, c.from * rows, layers * rows, 1, 1}, r.table(2*S, S, w), kv)
 			y := r.run(Attend(r.g, "attend", r.value("x", c.T, S, x), Attention{KV: kv, Importances: log.Importances, Pools: pools.Value,
 				Keys: layers * c.P, First: c.from * c.P, Step: L * c.P, Base: c.from * rows, Window: c.W, Width: S}))
 			for i := range c.T {

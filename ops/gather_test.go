@@ -50,8 +50,8 @@ func testGather(t *testing.T, pooling string, P, S, period int) {
 	if pooling == "concat" {
 		keys = period * P
 	}
-	worth := r.value("worth", attending, keys, slices.Repeat([]float32{-1}, attending*keys))
-	got := r.run(CrossSources(r.g, n, period, pooling, worth).Summaries)
+	worth := r.value("worth", attending*keys, 1, slices.Repeat([]float32{-1}, attending*keys))
+	got := r.run(CrossSources(r.g, n, 1, period, pooling, worth).Summaries)
 	worths := r.read("worth")
 	for a := range attending {
 		layer := (a+1)*period - 1
@@ -88,11 +88,11 @@ func atPlaces(pools [][]ref.Note, first, last, P, S int) (summaries, importances
 func TestGatherRefuses(t *testing.T) {
 	for pooling, want := range map[string]string{
 		"sum":    `gather: pooling "sum" is not known`,
-		"concat": "gather: shapes [2 2] and [2 4] do not go together",
+		"concat": "gather: shapes [4 1] and [2 4] do not go together",
 	} {
 		r := newRig(t, graph.Buffer, 1, 1, 0, 0)
 		n, _ := ragged(r, 4, 2, 8)
-		CrossSources(r.g, n, 2, pooling, r.value("worth", 2, 2, make([]float32, 4)))
+		CrossSources(r.g, n, 1, 2, pooling, r.value("worth", 4, 1, make([]float32, 4)))
 		if _, err := r.g.Plan(); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %q", pooling, err, want)
 		}

@@ -21,63 +21,86 @@ func (w Weight) Part(i, rows int) Weight {
 	return w
 }
 
-type decidePush struct {
-	stride, offset, channels, states int
-	scale, threshold                 float64
+// Layered is what every layer of every sequence has of the same shape, at even distances in a block, all in
+// numbers.
+type Layered struct {
+	Block     graph.Value // rows of four
+	First     int         // before that of the first layer of the first sequence
+	Layer     int         // from layer to layer
+	Sequence  int         // from sequence to sequence
+	Sequences int         // in the block
 }
 
-// Decide writes which layers read their pool during the window that begins: those whose state says
-// sigmoid(w · mean_n(h) + b) > τ2. state is the whole recurrent state as rows of one number each,
-// a layer every stride numbers, its h (E, N) offset numbers in; states is N without padding.
-// Shapes: w (L, E), bias (L, Pad), reads (L, 1).
-func Decide(g *graph.Graph, state graph.Value, stride, offset, states int, w, bias Weight, threshold float64, reads graph.Value) {
+type decidePush struct {
+	offset, stride, apart, readers, channels, states int
+	scale, threshold                                 float64
+}
+
+// Decide writes which layers read their pool during the window that begins, of so many sequences together at
+// the most: those whose state says sigmoid(w · mean_n(h) + b) > τ2. h is (E, N) of each, states is N without
+// padding.
+// Shapes: w (L, E), bias (L, Pad), reads (sequences·rows, 1), L rows or more.
+func Decide(g *graph.Graph, h Layered, together, states int, w, bias Weight, threshold float64, reads graph.Value) {
 	L, E := w.Rows, w.Cols
-	if bias.Rows != L || bias.Cols != Pad || reads.Rows != L {
+	readers := reads.Rows / h.Sequences
+	if bias.Rows != L || bias.Cols != Pad || readers < L || together > h.Sequences {
 		mismatch(g, "decide", []int{w.Rows, w.Cols}, reads.Shape())
 		return
 	}
-	g.Call("decide", graph.Kernel{Shader: "decide"}, []graph.Value{state, w.table(g, "decide"), bias.table(g, "decide"), reads},
-		decidePush{stride / 4, offset / 4, E, Padded(states) / 4, 1 / float64(states), logit(threshold)},
-		[3]int{L, 1, 1}, graph.Cost{Bytes: 4 * int64(L) * int64(E) * int64(Padded(states))})
+	g.Call("decide", graph.Kernel{Shader: "decide"}, []graph.Value{params(g), h.Block, w.table(g, "decide"), bias.table(g, "decide"), reads},
+		decidePush{h.First / 4, h.Layer / 4, h.Sequence / 4, readers, E, Padded(states) / 4, 1 / float64(states), logit(threshold)},
+		[3]int{L, together, 1}, graph.Cost{Bytes: 4 * int64(together) * int64(L) * int64(E) * int64(Padded(states))})
 }
 
 // Sources are what attentions read: notes with importances. Rows that attentions share follow one
 // another.
 type Sources struct {
-	Summaries   graph.Value // (rows, S)
+	Summaries   graph.Value // (sequences·rows, S)
 	Importances graph.Value // of each row
-	First, Rows int         // the part that is meant; all when Rows is 0
+	First, Rows int         // the part of a sequence's rows that is meant
+	Sequences   int         // whose rows lie one after the other
+	Together    int         // of the pass, at the most
 }
 
-// CrossSources gathers what every attending layer sees of the pools of the period layers before it,
-// as cross-layer pooling says: "concat" all their notes, "mean" and "max" joining the j-th newest of
-// each. Attending are the layers l with (l+1) % period == 0. worth takes the importances.
-// Shape: worth (attending, keys) with period·P keys for concat, else P.
-func CrossSources(g *graph.Graph, n Notes, period int, pooling string, worth graph.Value) Sources {
-	keys := n.Importances.Cols
+// Sources are all pools, for so many sequences together at the most.
+func (n Notes) Sources(together int) Sources {
+	return Sources{n.Summaries, n.Importances, 0, n.Importances.Rows * n.Importances.Cols, max(1, n.Sequences), together}
+}
+
+// CrossSources gathers what every attending layer of so many sequences together at the most sees of the pools
+// of the period layers before it, as cross-layer pooling says: "concat" all their notes, "mean" and "max"
+// joining the j-th newest of each. Attending are the layers l with (l+1) % period == 0. worth takes the
+// importances.
+// Shape: worth (sequences·rows, 1), attending·keys rows or more with period·P keys for concat, else P.
+func CrossSources(g *graph.Graph, n Notes, together, period int, pooling string, worth graph.Value) Sources {
+	L, P, all := n.Importances.Rows, n.Importances.Cols, max(1, n.Sequences)
+	from := gathering{n.Summaries, n.Importances, n.Importances, false, L, P, 1, P, L / period, n.apart(), all, together}
 	if pooling == "concat" {
-		keys *= period
+		from.keys *= period
 	}
-	if worth.Rows != n.Importances.Rows/period || worth.Cols != keys {
-		mismatch(g, "gather", worth.Shape(), []int{n.Importances.Rows / period, keys})
+	if worth.Cols != 1 || worth.Rows/all < from.lists*from.keys || together > all {
+		mismatch(g, "gather", worth.Shape(), []int{from.lists, from.keys})
 		return Sources{}
 	}
-	return gather(g, gathering{n.Summaries, n.Importances, n.Importances, false, n.Importances.Rows, n.Importances.Cols, 1}, period, pooling, worth, 0)
+	return gather(g, from, period, pooling, worth, 0)
 }
 
-// WindowSources is CrossSources of one layer in every window of a pass, by "mean" or "max".
+// WindowSources is CrossSources of one layer in every window of a pass of one sequence, by "mean" or "max".
 // Shape: the result (windows·P, S).
 func WindowSources(g *graph.Graph, log Log, pools Pools, period int, pooling string, layer int) Sources {
 	L, P := log.Importances.Rows, pools.Cols
-	worth := g.Temp(pools.Rows/L, P)
-	return gather(g, gathering{log.Summaries, log.Importances, pools.Value, true, L, P, log.Window}, period, pooling, worth, (layer+1)/period-1)
+	from := gathering{log.Summaries, log.Importances, pools.Value, true, L, P, log.Window, P, pools.Rows / L, 0, 1, 1}
+	return gather(g, from, period, pooling, g.Temp(from.lists*P, 1), (layer+1)/period-1)
 }
 
-// gathering is where notes to gather are.
+// gathering is where notes to gather are, and into how many lists of how many keys.
 type gathering struct {
 	summaries, importances, pools graph.Value
 	logged                        bool
 	L, P, W                       int
+	keys, lists                   int
+	apart                         int // notes from sequence to sequence
+	sequences, together           int
 }
 
 type (
@@ -85,7 +108,7 @@ type (
 		pooling uint32
 		logged  bool
 	}
-	gatherPush struct{ period, size, summary, keys, layers, attending, window int }
+	gatherPush struct{ period, size, summary, keys, layers, attending, window, pooled, apart int }
 )
 
 func gather(g *graph.Graph, from gathering, period int, pooling string, worth graph.Value, attending int) Sources {
@@ -94,37 +117,36 @@ func gather(g *graph.Graph, from gathering, period int, pooling string, worth gr
 	if !ok || from.logged && mode == 0 {
 		g.Fail(fmt.Errorf("gather: pooling %q is not known", pooling))
 	}
-	s := Sources{Summaries: g.Temp(worth.Rows*worth.Cols, S), Importances: worth}
+	s := Sources{g.Temp(worth.Rows, S), worth, 0, from.lists * from.keys, from.sequences, from.together}
 	g.Call("gather", graph.Kernel{Shader: "gather", Plain: true, Spec: gatherSpec{mode, from.logged}},
 		[]graph.Value{params(g), from.summaries, from.importances, from.pools, s.Summaries, worth},
-		gatherPush{period, from.P, S / 4, worth.Cols, from.L, attending, from.W},
-		[3]int{graph.Groups(worth.Cols*S/4, 64), worth.Rows, 1}, graph.Cost{Bytes: 2 * s.Summaries.Bytes()})
+		gatherPush{period, from.P, S / 4, from.keys, from.L, attending, from.W, from.apart, worth.Rows / from.sequences},
+		[3]int{graph.Groups(from.keys*S/4, 64), from.lists, from.together},
+		graph.Cost{Bytes: 8 * int64(s.Together) * int64(s.Rows) * int64(S)})
 	return s
 }
 
 type (
 	lanesSpec struct{ lanes uint32 }
-	keysPush  struct{ keys, summary, first int }
+	keysPush  struct{ keys, summary, first, apart, together int }
 )
 
 // Keys projects notes to the keys and values of attentions, as many as there are weights, each with
 // its share of the notes.
-// Shapes: w (layers·2S, S) with k_proj above v_proj, kv (rows, 2S).
+// Shapes: w (layers·2S, S) with k_proj above v_proj, kv (rows, 2S), of several sequences as the notes lie.
 func Keys(g *graph.Graph, s Sources, w Weight, kv graph.Value) {
 	S, rows := s.Summaries.Cols, s.Rows
-	if rows == 0 {
-		rows = s.Summaries.Rows
-	}
-	layers := w.Rows / (2 * S)
-	if layers == 0 || w.Rows != layers*2*S || w.Cols != S || rows%layers != 0 || kv.Rows != rows || kv.Cols != 2*S {
+	apart, layers := kv.Rows/max(1, s.Sequences), w.Rows/(2*S)
+	if layers == 0 || w.Rows != layers*2*S || w.Cols != S || rows%layers != 0 || apart < rows || kv.Cols != 2*S ||
+		s.Sequences > 1 && (s.Summaries.Rows != kv.Rows || s.First > 0) {
 		mismatch(g, "keys", []int{w.Rows, w.Cols}, kv.Shape())
 		return
 	}
-	keys := rows / layers
+	keys, all := rows/layers, int64(s.Together)*int64(rows)
 	g.Call("keys", graph.Kernel{Shader: "keys", Spec: lanesSpec{fetchLanes(g)}},
-		[]graph.Value{s.Summaries, w.table(g, "keys"), s.Importances, kv},
-		keysPush{keys, S / 4, s.First}, [3]int{graph.Groups(S/4, 8), graph.Groups(keys, 8), layers},
-		graph.Cost{Bytes: 4*int64(rows)*int64(S) + kv.Bytes() + 4*int64(w.Rows)*int64(S), Flops: 4 * int64(S) * int64(S) * int64(rows)})
+		[]graph.Value{params(g), s.Summaries, w.table(g, "keys"), s.Importances, kv},
+		keysPush{keys, S / 4, s.First, apart, s.Together}, [3]int{graph.Groups(S/4, 8), graph.Groups(keys, 8), layers * s.Together},
+		graph.Cost{Bytes: 12*all*int64(S) + 4*int64(w.Rows)*int64(S), Flops: 4 * int64(S) * int64(S) * all})
 }
 
 // An Attention is what the tokens of a pass read: of keys that are the same for all of them, or of a

@@ -28,7 +28,7 @@ func TestRecall(t *testing.T) {
 			w := r.table(2*S, S, append(slices.Clone(k), v...))
 			kv := r.value("kv", P, 2*S, make([]float32, P*2*S))
 			importances := r.value("worth", 1, P, worth)
-			Keys(r.g, Sources{Summaries: r.value("summaries", P, S, summaries), Importances: importances}, w, kv)
+			Keys(r.g, Sources{Summaries: r.value("summaries", P, S, summaries), Importances: importances, Rows: P, Sequences: 1, Together: 1}, w, kv)
 			y := r.run(Attend(r.g, "attend", r.value("x", T, S, x), Attention{KV: kv, Importances: importances, Keys: P, Window: T, Width: S}))
 			one := make([]float32, S*S)
 			for i := range S {
@@ -77,7 +77,7 @@ func testDecide(t *testing.T, access graph.Access, L, E, N int, threshold float6
 	weight := r.table(L, E, w)
 	biases := r.table(L, Pad, bias)
 	reads := r.value("reads", L, 1, make([]float32, L))
-	Decide(r.g, r.value("h", L*stride/4, 4, h), stride, offset, N, weight, biases, threshold, reads)
+	Decide(r.g, Layered{r.value("h", L*stride/4, 4, h), offset, stride, 0, 1}, 1, N, weight, biases, threshold, reads)
 	r.run(graph.Value{})
 	if got := r.read("reads"); !slices.Equal(got, want) {
 		t.Errorf("E=%d N=%d τ2=%g: reads %v, want %v", E, N, threshold, bits(got), bits(want))
@@ -97,7 +97,7 @@ func BenchmarkDecide(b *testing.B) {
 		w := r.table(paperL, E, r.random(paperL*E, 1))
 		bias := r.table(paperL, Pad, r.random(paperL*Pad, 1))
 		h := r.value("h", paperL*E*N/4, 4, r.random(paperL*E*N, 1))
-		Decide(r.g, h, E*N, 0, N, w, bias, 0.5, r.value("reads", paperL, 1, make([]float32, paperL)))
+		Decide(r.g, Layered{h, 0, E * N, 0, 1}, 1, N, w, bias, 0.5, r.value("reads", paperL, 1, make([]float32, paperL)))
 	})
 }
 
@@ -106,10 +106,10 @@ func BenchmarkGather(b *testing.B) {
 		benchmark(b, fmt.Sprintf("%s/L=%d/p=%d/P=%d/S=%d", pooling, paperL, paperPeriod, paperP, paperS), 1, func(r *rig) {
 			keys := map[bool]int{true: paperPeriod * paperP, false: paperP}[pooling == "concat"]
 			const attending = paperL / paperPeriod
-			worth := r.value("worth", attending, keys, make([]float32, attending*keys))
+			worth := r.value("worth", attending*keys, 1, make([]float32, attending*keys))
 			n, _ := memoryRig(r, paperL, paperP, 1, paperS)
 			n.Importances = r.value("importance", paperL, paperP, slices.Repeat([]float32{0.5}, paperL*paperP))
-			CrossSources(r.g, n, paperPeriod, pooling, worth)
+			CrossSources(r.g, n, 1, paperPeriod, pooling, worth)
 		})
 	}
 }

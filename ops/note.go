@@ -23,12 +23,9 @@ type Places struct {
 }
 
 // Of is where layer l's notes wait for the window's end.
-func (p Pending) Of(l int) Places { return p.OfEach(l, 1) }
-
-// OfEach is where those of each of several sequences wait, whose notes lie one after the other.
-func (p Pending) OfEach(l, sequences int) Places {
+func (p Pending) Of(l int) Places {
 	W := p.Importances.Cols
-	return Places{p.Summaries, p.Importances, l * W, W, p.Summaries.Rows / sequences}
+	return Places{p.Summaries, p.Importances, l * W, W, p.apart()}
 }
 
 // Of is where the log has layer l's notes of the pass.

@@ -40,7 +40,7 @@ func testNote(t *testing.T, access graph.Access, c noteCase) {
 	x, notes := r.random(c.rows*c.d, 1), r.random(c.rows*width, 3)
 	score := newJudge(r, c.d, c.threshold)
 	summaries, noted := r.random(c.L*c.W*c.S, 1), r.random(c.L*c.W, 1)
-	pending := Pending{r.value("pending", c.L*c.W, c.S, summaries), r.value("noted", c.L, c.W, noted)}
+	pending := Pending{r.value("pending", c.L*c.W, c.S, summaries), r.value("noted", c.L, c.W, noted), 1}
 	Note(r.g, r.value("x", c.rows, c.d, x), r.value("notes", c.rows, width, notes), score.Scorer, pending.Of(c.layer))
 	r.run(graph.Value{})
 
@@ -110,8 +110,8 @@ func testNoteToken(t *testing.T, access graph.Access, kind Type, of []int, d, S,
 	x, score := r.random(B*d, 2), newJudge(r, d, threshold)
 	w, wide := r.matrix(kind, S+width, d, r.random((S+width)*d, 0.3))
 	summaries, noted := r.random(rows*apart*S, 1), r.random(rows*apart, 1)
-	pending := Pending{r.value("pending", rows*apart, S, summaries), r.value("noted", rows*(L+1), W, noted)}
-	queries, scales := NoteToken(r.g, "notes", r.value("x", B, d, x), w, score.Scorer, pending.OfEach(layer, rows))
+	pending := Pending{r.value("pending", rows*apart, S, summaries), r.value("noted", rows*(L+1), W, noted), rows}
+	queries, scales := NoteToken(r.g, "notes", r.value("x", B, d, x), w, score.Scorer, pending.Of(layer))
 	r.value("scales", 1, scales.Cols, make([]float32, scales.Cols))
 	r.g.Copy(r.g.Slot("scales", 0, 1, scales.Cols), scales)
 	got := r.run(queries)
@@ -159,13 +159,13 @@ func TestNoteOfNothing(t *testing.T) {
 // returns what they are worth.
 func noted(r *rig, score Scorer, single bool, x []float32, T int) []float32 {
 	d := len(x) / T
-	pending := Pending{r.value("pending", T, 8, make([]float32, T*8)), r.value("noted", T, 1, make([]float32, T))}
+	pending := Pending{r.value("pending", T, 8, make([]float32, T*8)), r.value("noted", T, 1, make([]float32, T)), T}
 	stream := r.value("x", T, d, x)
 	if single {
 		w, _ := r.matrix(F32, 16, d, make([]float32, 16*d))
-		NoteToken(r.g, "notes", stream, w, score, pending.OfEach(0, T))
+		NoteToken(r.g, "notes", stream, w, score, pending.Of(0))
 	} else {
-		pending.Importances = r.g.Slot("noted", 0, 1, T)
+		pending.Importances, pending.Sequences = r.g.Slot("noted", 0, 1, T), 1
 		Note(r.g, stream, r.value("notes", T, 8, make([]float32, T*8)), score, pending.Of(0))
 	}
 	r.run(graph.Value{})

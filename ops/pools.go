@@ -5,58 +5,72 @@ import "github.com/mmrun/mmrun/graph"
 // Notes are the pools of all layers, P places each, oldest first and the newest in the last place; a
 // place of importance 0 is empty.
 type Notes struct {
-	Summaries   graph.Value // (L·P, S)
-	Importances graph.Value // (L, P)
+	Summaries   graph.Value // (sequences·rows, S), L·P rows or more
+	Importances graph.Value // (L, P), of the first sequence; those of the others lie as far apart as summaries
 	Positions   graph.Value // (L, P), of the notes' tokens
+	Sequences   int         // whose pools lie one after the other; 0 is one
 }
 
 // Pending are the notes of the window so far, each at its token's place in the window; a place of
 // importance 0 has none.
 type Pending struct {
-	Summaries   graph.Value // (L·W, S)
-	Importances graph.Value // (L, W)
+	Summaries   graph.Value // (sequences·rows, S), L·W rows or more
+	Importances graph.Value // (L, W), of the first sequence; those of the others lie as far apart as summaries
+	Sequences   int         // whose notes lie one after the other; 0 is one
 }
 
+// apart is how many notes lie from sequence to sequence.
+func (n Notes) apart() int   { return n.Summaries.Rows / max(1, n.Sequences) }
+func (p Pending) apart() int { return p.Summaries.Rows / max(1, p.Sequences) }
+
 // A Log is all that a pass knows of notes: of every layer the pool's, oldest first, the pending ones, and
-// one row for each token of the pass. A row of importance 0 has none.
+// one row for each token of the pass. A row of importance 0 has none. Sequences have one each.
 type Log struct {
-	Summaries   graph.Value // (L·rows, S)
-	Importances graph.Value // (L, rows)
+	Summaries   graph.Value // (sequences·L·rows, S)
+	Importances graph.Value // (L, rows), of the first sequence
 	Positions   graph.Value // (L, held), of those from before the pass
 	Held        int         // rows of a layer from before the pass
 	Window      int         // W
+	Sequences   int         // there is room for
+	Together    int         // of the pass, at the most
 }
 
 // Pools say which notes of a log are in a layer's pool in a window of the pass, oldest first and the
 // newest in the last place.
-// Shape: (windows·L, P), rows of the log.
+// Shape: (windows·L, P) of the first sequence, rows of the log.
 type Pools struct{ graph.Value }
 
 type (
-	logPush    struct{ rows, held, size, window, summary int }
+	logPush    struct{ rows, held, size, window, layers, summary, pooled, waiting int }
 	lifeSpec   struct{ priority bool }
-	lifePush   struct{ rows, held, size, window, layer int }
-	pickPush   struct{ rows, held, size, window, layer, layers int }
-	commitPush struct{ rows, held, size, window, layers, summary int }
+	lifePush   struct{ rows, held, size, window, layer, layers int }
+	pickPush   struct{ rows, held, size, window, layer, layers, windows int }
+	commitPush struct{ rows, held, size, window, layers, summary, windows, pooled, waiting int }
 )
 
 const vector = 4 // rows of a log are read so many at once
 
-// OpenLog begins the log of a pass of so many tokens at the most, which may be none: pools and pending
-// notes are in it, the pass's own notes come by Note.
-func OpenLog(g *graph.Graph, n Notes, p Pending, tokens int) Log {
-	L, P, W, S := n.Importances.Rows, n.Importances.Cols, p.Importances.Cols, n.Summaries.Cols
+// eachOf is a temporary of every sequence.
+// Shape: (rows, cols) of the first.
+func eachOf(g *graph.Graph, sequences, rows, cols int) graph.Value {
+	return g.Shaped(g.Temp(sequences*rows, cols), rows, cols)
+}
+
+// OpenLog begins the logs of a pass of so many sequences together at the most, of so many tokens each,
+// which may be none: pools and pending notes are in it, the pass's own notes come by Note.
+func OpenLog(g *graph.Graph, n Notes, p Pending, together, tokens int) Log {
+	L, P, W, S, all := n.Importances.Rows, n.Importances.Cols, p.Importances.Cols, n.Summaries.Cols, max(1, n.Sequences)
 	held := vector * graph.Groups(P+W, vector)
 	rows := held + vector*((tokens+vector-1)/vector)
-	log := Log{g.Temp(L*rows, S), g.Temp(L, rows), g.Temp(L, held), held, W}
-	if p.Importances.Rows != L || P > MaxPool || W > MaxWindow || n.Summaries.Rows != L*P || p.Summaries.Rows != L*W || p.Summaries.Cols != S {
+	log := Log{g.Temp(all*L*rows, S), eachOf(g, all, L, rows), eachOf(g, all, L, held), held, W, all, together}
+	if p.Importances.Rows != L || P > MaxPool || W > MaxWindow || n.apart() < L*P || p.apart() < L*W || p.Summaries.Cols != S || max(1, p.Sequences) != all || together > all {
 		mismatch(g, "log", n.Summaries.Shape(), p.Summaries.Shape())
 		return log
 	}
 	g.Call("log", graph.Kernel{Shader: "log"},
 		[]graph.Value{params(g), n.Summaries, n.Importances, n.Positions, p.Summaries, p.Importances, log.Summaries, log.Importances, log.Positions},
-		logPush{rows, held, P, W, S / 4}, [3]int{graph.Groups(held*S/4, 64), L, 1},
-		graph.Cost{Bytes: 8 * int64(L) * int64(P+W) * int64(S)})
+		logPush{rows, held, P, W, L, S / 4, n.apart(), p.apart()}, [3]int{graph.Groups(held*S/4, 64), L, together},
+		graph.Cost{Bytes: 8 * int64(together) * int64(L) * int64(P+W) * int64(S)})
 	return log
 }
 
@@ -66,7 +80,7 @@ func Windows(tokens, W int) int { return 1 + (max(tokens, 1)+W-2)/W }
 // NewPools returns room for the pools of all windows that the pass of a log touches at the most.
 func NewPools(g *graph.Graph, log Log, P int) Pools {
 	tokens := log.Importances.Cols - log.Held
-	return Pools{g.Temp(Windows(tokens, log.Window)*log.Importances.Rows, P)}
+	return Pools{eachOf(g, log.Sequences, Windows(tokens, log.Window)*log.Importances.Rows, P)}
 }
 
 // FillPools finds the pools of layers [from, to): notes are committed in token order at the first
@@ -78,28 +92,31 @@ func FillPools(g *graph.Graph, log Log, pools Pools, priority bool, from, to int
 		mismatch(g, "pools", []int{from, to}, pools.Shape())
 		return
 	}
-	life := g.Temp(L, 2*rows)
+	windows, layers := pools.Rows/L, int64(log.Together)*int64(to-from)
+	life := eachOf(g, log.Sequences, L, 2*rows)
 	g.Call("life", graph.Kernel{Shader: "life", Spec: lifeSpec{priority}},
 		[]graph.Value{params(g), log.Importances, life},
-		lifePush{rows, log.Held, P, log.Window, from}, [3]int{graph.Groups(rows, 32), to - from, 1},
-		graph.Cost{Bytes: 12 * int64(rows) * int64(to-from)})
+		lifePush{rows, log.Held, P, log.Window, from, L}, [3]int{graph.Groups(rows, 32), to - from, log.Together},
+		graph.Cost{Bytes: 12 * int64(rows) * layers})
 	g.Call("pick", graph.Kernel{Shader: "pick"},
 		[]graph.Value{params(g), life, pools.Value},
-		pickPush{rows, log.Held, P, log.Window, from, L}, [3]int{graph.Groups(pools.Rows/L, 8), to - from, 1},
-		graph.Cost{Bytes: pools.Bytes() / int64(L) * int64(to-from)})
+		pickPush{rows, log.Held, P, log.Window, from, L, windows}, [3]int{graph.Groups(windows, 8), to - from, log.Together},
+		graph.Cost{Bytes: pools.Bytes() / int64(L) * layers})
 }
 
-// Commit makes the pools of a log's last window those of the sequence, and what its tokens noted
+// Commit makes the pools of a log's last window those of its sequences, and what their tokens noted
 // pending.
 func Commit(g *graph.Graph, log Log, pools Pools, p Pending, n Notes) {
 	L, P, W, S := n.Importances.Rows, n.Importances.Cols, log.Window, n.Summaries.Cols
-	if log.Importances.Rows != L || pools.Cols != P || p.Importances.Cols != W || n.Summaries.Rows != L*P || p.Summaries.Rows != L*W {
+	if log.Importances.Rows != L || pools.Cols != P || pools.Rows%L != 0 || p.Importances.Cols != W ||
+		n.apart() < L*P || p.apart() < L*W || max(1, n.Sequences) != log.Sequences || max(1, p.Sequences) != log.Sequences {
 		mismatch(g, "commit", pools.Shape(), n.Summaries.Shape())
 		return
 	}
 	g.Call("commit", graph.Kernel{Shader: "commit"},
 		[]graph.Value{params(g), log.Summaries, log.Importances, log.Positions, pools.Value,
 			n.Summaries, n.Importances, n.Positions, p.Summaries, p.Importances},
-		commitPush{log.Importances.Cols, log.Held, P, W, L, S / 4}, [3]int{graph.Groups((P+W)*S/4, 64), L, 1},
-		graph.Cost{Bytes: 8 * int64(L) * int64(P+W) * int64(S)})
+		commitPush{log.Importances.Cols, log.Held, P, W, L, S / 4, pools.Rows / L, n.apart(), p.apart()},
+		[3]int{graph.Groups((P+W)*S/4, 64), L, log.Together},
+		graph.Cost{Bytes: 8 * int64(log.Together) * int64(L) * int64(P+W) * int64(S)})
 }

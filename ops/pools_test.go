@@ -16,8 +16,8 @@ func memoryRig(r *rig, L, P, W, S int) (Notes, Pending) {
 	zero := func(name string, rows, cols int) graph.Value {
 		return r.value(name, rows, cols, make([]float32, rows*cols))
 	}
-	return Notes{zero("pool", L*P, S), zero("importance", L, P), zero("position", L, P)},
-		Pending{zero("pending", L*W, S), zero("noted", L, W)}
+	return Notes{zero("pool", L*P, S), zero("importance", L, P), zero("position", L, P), 1},
+		Pending{zero("pending", L*W, S), zero("noted", L, W), 1}
 }
 
 // poolOf reads layer l's pool. It fills the last places, oldest first.
@@ -74,7 +74,7 @@ func (s *sequence) pass(tokens, room int) {
 	params[0], params[1], params[4] = uint32(tokens), 1, uint32(s.position)
 	s.words(ParamsSlot, params)
 	s.g = graph.NewAccess(device, s.access)
-	log := OpenLog(s.g, s.notes, s.pending, room)
+	log := OpenLog(s.g, s.notes, s.pending, 1, room)
 	rows := log.Importances.Cols
 	want, fresh := make([][][]ref.Note, s.L), s.own(log, tokens)
 	pools := NewPools(s.g, log, s.P)
@@ -232,7 +232,7 @@ func testCommit(t *testing.T, policy string, P, W, windows int) {
 
 // commit commits what is pending.
 func commit(r *rig, n Notes, pending Pending, priority bool) {
-	log := OpenLog(r.g, n, pending, 0)
+	log := OpenLog(r.g, n, pending, 1, 0)
 	pools := NewPools(r.g, log, n.Importances.Cols)
 	FillPools(r.g, log, pools, priority, 0, n.Importances.Rows)
 	Commit(r.g, log, pools, pending, n)
@@ -267,7 +267,7 @@ func BenchmarkPools(b *testing.B) {
 		for _, W := range []int{1, paperW} {
 			benchmark(b, fmt.Sprintf("%s/T=%d/W=%d/P=%d", policy, T, W, paperP), T, func(r *rig) {
 				n, pending := memoryRig(r, 1, paperP, W, paperS)
-				log := OpenLog(r.g, n, pending, T)
+				log := OpenLog(r.g, n, pending, 1, T)
 				score := r.table(1, 2*Pad, append([]float32{1}, make([]float32, 2*Pad-1)...))
 				Note(r.g, r.value("x", T, Pad, r.random(T*Pad, 1)), r.value("notes", T, paperS, r.random(T*paperS, 1)), Scorer{score, Norm{Width: Pad, Eps: 1e-5}, 0.5}, log.Of(0))
 				FillPools(r.g, log, NewPools(r.g, log, paperP), policy == "priority", 0, 1)

@@ -72,7 +72,7 @@ void main() {
 	float top = NEVER, total = 0;
 	uint own = params.row[t / params.tokens]; // of the state, the sequence's
 	uint keys = GATED && reads[own * push.readers + push.layer] == 0 ? 0 : push.keys;
-	uint first = own * push.apart + push.first + windowOf(t % params.tokens, push.window) * push.step;
+	uint first = own * push.apart + push.first + windowOf(t / params.tokens, t % params.tokens, push.window) * push.step;
 	for (uint from = 0; from < keys; from += BLOCK) {
 		barrier();
 		float own = scoreOf(t, first + from, keys - from), old = top;

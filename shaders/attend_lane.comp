@@ -70,7 +70,7 @@ void main() {
 	float top = -1e30, total = 0;
 	uint own = params.row[t / params.tokens]; // of the state, the sequence's
 	uint keys = GATED && reads[own * push.readers + push.layer] == 0 ? 0 : push.keys;
-	uint first = own * push.apart + push.first + windowOf(t % params.tokens, push.window) * push.step;
+	uint first = own * push.apart + push.first + windowOf(t / params.tokens, t % params.tokens, push.window) * push.step;
 	for (uint j = 0; j < keys; j++) {
 		uint note = LOGGED ? pools[first + j] : first + j;
 		float I = note == NONE ? 0 : worth[note];

@@ -10,11 +10,11 @@ const uint CONCAT = 0, MEAN = 1;
 layout(constant_id = 0) const uint POOLING = CONCAT;
 layout(constant_id = 1) const bool LOGGED = false; // notes are a log, and pools say which are in them
 
-IN(1, vec4, notes);       // [L][P][S], or the log's
-IN(2, float, importance); // [L][P]
+IN(1, vec4, notes);       // [sequences][L][P][S], or the log's
+IN(2, float, importance); // [sequences][L][P]
 IN(3, uint, pools);       // [windows][L][P] rows of the log
-OUT(4, vec4, joined);     // [attending][keys][S], of one layer [windows][keys][S]
-OUT(5, float, worth);     // [attending][keys]
+OUT(4, vec4, joined);     // [sequences][attending][keys][S], of one layer [windows][keys][S]
+OUT(5, float, worth);     // [sequences][attending][keys]
 
 layout(push_constant) uniform Push {
 	uint period;  // p
@@ -24,16 +24,19 @@ layout(push_constant) uniform Push {
 	uint layers;  // L
 	uint attending; // the one attending layer of a log
 	uint window;    // W
+	uint pooled;    // notes from sequence to sequence
+	uint apart;     // keys from sequence to sequence
 } push;
 
 layout(local_size_x = 64) in;
 
-// rowOf is the row of the note at a layer's place, the newest at the last.
-uint rowOf(uint w, int layer, uint place) {
+// rowOf is the row of the note at a layer's place, the newest at the last, in window w of the one sequence
+// that has a log, or of the sequence at a row of the state.
+uint rowOf(uint own, uint w, int layer, uint place) {
 	if (layer < 0)
 		return NONE; // layers before the first do not exist
 	uint row = uint(layer) * push.size + place;
-	return LOGGED ? pools[w * push.layers * push.size + row] : row;
+	return LOGGED ? pools[w * push.layers * push.size + row] : own * push.pooled + row;
 }
 
 float worthOf(uint row) { return row == NONE ? 0 : importance[row]; }
@@ -44,22 +47,22 @@ vec4 join(vec4 all, vec4 v, uint before) {
 }
 
 void main() {
-	uint i = gl_GlobalInvocationID.x % push.summary, key = gl_GlobalInvocationID.x / push.summary, z = gl_GlobalInvocationID.y;
-	if (key >= push.keys)
+	uint i = gl_GlobalInvocationID.x % push.summary, key = gl_GlobalInvocationID.x / push.summary, y = gl_GlobalInvocationID.y, b = gl_GlobalInvocationID.z;
+	if (key >= push.keys || b >= params.sequences)
 		return;
-	uint a = LOGGED ? push.attending : z, w = LOGGED ? z : 0, to = z * push.keys + key;
+	uint a = LOGGED ? push.attending : y, w = LOGGED ? y : 0, own = params.row[b], to = own * push.apart + y * push.keys + key;
 	// The attending layer is (a+1)·p - 1.
 	int first = int((a + 1) * push.period) - 1 - int(push.period);
 	vec4 all = vec4(0);
 	float value = 0;
 	uint have = 0;
 	if (POOLING == CONCAT) {
-		uint row = rowOf(w, first + int(key / push.size), key % push.size);
+		uint row = rowOf(own, w, first + int(key / push.size), key % push.size);
 		value = worthOf(row);
 		all = value > 0 ? notes[row * push.summary + i] : vec4(0);
-	} else if (!LOGGED || w <= lastWindow(push.window)) {
+	} else if (!LOGGED || w <= lastWindow(b, push.window)) {
 		for (int layer = max(first, 0); layer < first + int(push.period); layer++) {
-			uint row = rowOf(w, layer, push.size - 1 - key);
+			uint row = rowOf(own, w, layer, push.size - 1 - key);
 			float I = worthOf(row);
 			if (I == 0)
 				continue;

@@ -1,21 +1,24 @@
 #version 450
 //! axis: access texel=TEXEL,SOFTWARE ssbo=
 #extension GL_GOOGLE_include_directive : require
+#include "params.glsl"
 #include "access.glsl"
 #include "math.glsl"
 #include "lanes.glsl"
 
 // Keys and values of an attention over notes: k = k_proj s, v = v_proj s. One invocation eight
-// numbers of [k | v] of eight notes.
-IN4(0, notes); // [rows][S]
-IN4(1, weight); // [layers][2S][S]
-IN(2, float, worth); // [rows]
-OUT(3, vec4, kv);    // [layers][keys][2S]
+// numbers of [k | v] of eight notes of a sequence.
+IN4(1, notes); // [sequences][rows][S]
+IN4(2, weight); // [layers][2S][S]
+IN(3, float, worth); // [sequences][rows]
+OUT(4, vec4, kv);    // [sequences][layers][keys][2S]
 
 layout(push_constant) uniform Push {
 	uint keys;    // of each layer
 	uint summary; // vec4 in S
 	uint first;   // row of the first layer's first note
+	uint apart;   // rows from sequence to sequence
+	uint together; // sequences at the most
 } push;
 
 layout(local_size_x = 8) in;
@@ -23,8 +26,11 @@ layout(local_size_x = 8) in;
 const uint TILE = 8;
 
 void main() {
-	uint i = TILE * gl_GlobalInvocationID.x, key = TILE * gl_GlobalInvocationID.y, layer = gl_GlobalInvocationID.z;
-	uint width = 8 * push.summary, row = layer * push.keys + key, last = push.keys - 1 - key;
+	uint i = TILE * gl_GlobalInvocationID.x, key = TILE * gl_GlobalInvocationID.y;
+	uint layer = gl_GlobalInvocationID.z / push.together, b = gl_GlobalInvocationID.z % push.together;
+	if (b >= params.sequences)
+		return;
+	uint width = 8 * push.summary, row = params.row[b] * push.apart + layer * push.keys + key, last = push.keys - 1 - key;
 	bool any = false;
 	for (uint n = 0; n < TILE; n++)
 		any = any || worth[push.first + row + min(n, last)] > 0;

@@ -15,8 +15,8 @@
 // invocation of its own.
 layout(constant_id = 0) const bool PRIORITY = false;
 
-IN4(1, importance);   // [L][rows]
-OUT(2, uvec2, life);  // [L][rows]: the first window, and the first no more
+IN4(1, importance);   // [sequences][L][rows]
+OUT(2, uvec2, life);  // [sequences][L][rows]: the first window, and the first no more
 
 layout(push_constant) uniform Push {
 	uint rows;
@@ -24,23 +24,24 @@ layout(push_constant) uniform Push {
 	uint size;   // P
 	uint window; // W
 	uint layer;  // the first
+	uint layers; // L
 } push;
 
 layout(local_size_x = 32) in;
 
-// enters is the window at whose start the note of a row is committed.
-uint enters(uint row) {
+// enters is the window at whose start the note of a row of sequence b is committed.
+uint enters(uint b, uint row) {
 	if (row < push.size)
 		return 0;
-	uint pending = params.position[0] % push.window == 0 ? 0 : 1;
-	return row < push.held ? pending : windowOf(row - push.held, push.window) + 1;
+	uint pending = params.position[b] % push.window == 0 ? 0 : 1;
+	return row < push.held ? pending : windowOf(b, row - push.held, push.window) + 1;
 }
 
 void main() {
-	uint row = gl_GlobalInvocationID.x, layer = push.layer + gl_GlobalInvocationID.y;
-	if (row >= push.rows)
+	uint row = gl_GlobalInvocationID.x, layer = push.layer + gl_GlobalInvocationID.y, b = gl_GlobalInvocationID.z;
+	if (row >= push.rows || b >= params.sequences)
 		return;
-	uint first = layer * push.rows;
+	uint first = (params.row[b] * push.layers + layer) * push.rows;
 	float own = at1(importance, first + row);
 	uint leaves = NONE;
 	uint before = 0; // notes so far that are as important or more
@@ -58,8 +59,8 @@ void main() {
 			before += uint(I >= own);
 			above += uint(over);
 			if (over && younger && above == push.size)
-				leaves = enters(other);
+				leaves = enters(b, other);
 		}
 	}
-	life[first + row] = enter ? uvec2(enters(row), leaves) : uvec2(NONE, 0);
+	life[first + row] = enter ? uvec2(enters(b, row), leaves) : uvec2(NONE, 0);
 }

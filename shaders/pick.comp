@@ -7,8 +7,8 @@
 
 // The pool of a layer in a window of the pass: the rows of the log whose notes are in it then, oldest
 // first and the newest in the last place. One invocation a window.
-UIN4(1, life);        // [L][rows] of two numbers
-OUT(2, uint, pools);  // [windows][L][P]
+UIN4(1, life);        // [sequences][L][rows] of two numbers
+OUT(2, uint, pools);  // [sequences][windows][L][P]
 
 layout(push_constant) uniform Push {
 	uint rows;
@@ -17,17 +17,19 @@ layout(push_constant) uniform Push {
 	uint window; // W
 	uint layer;  // the first
 	uint layers; // L
+	uint windows;
 } push;
 
 layout(local_size_x = 8) in;
 
 void main() {
-	uint w = gl_GlobalInvocationID.x, layer = push.layer + gl_GlobalInvocationID.y;
-	if (w > lastWindow(push.window))
+	uint w = gl_GlobalInvocationID.x, layer = push.layer + gl_GlobalInvocationID.y, b = gl_GlobalInvocationID.z;
+	if (b >= params.sequences || w > lastWindow(b, push.window))
 		return;
-	uint at = (w * push.layers + layer) * push.size, first = layer * push.rows, place = push.size;
+	uint own = params.row[b], first = (own * push.layers + layer) * push.rows, place = push.size;
+	uint at = ((own * push.windows + w) * push.layers + layer) * push.size, into = params.position[b] % push.window;
 	// Tokens from this window on have no note in it.
-	uint tokens = max(w * push.window, params.position[0] % push.window) - params.position[0] % push.window;
+	uint tokens = max(w * push.window, into) - into;
 	for (uint row = min(push.rows, push.held + tokens); row > 0 && place > 0; row--) {
 		uvec4 lives = uat4(life, (first + row - 1) / 2);
 		uvec2 stays = (row & 1) == 0 ? lives.zw : lives.xy;

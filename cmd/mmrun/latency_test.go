@@ -85,7 +85,7 @@ func TestLatencyRefuses(t *testing.T) {
 		{[]string{"--generate", "0"}, exitUsage, "--generate: 0 is less than 1"},
 		{[]string{"--against", ""}, exitUsage, "latency needs --against"},
 		{[]string{"--against", "nowhere"}, exitFailure, "nowhere: no such model directory"},
-		{[]string{"--against", neox, "--contexts", "230", "--generate", "20"}, exitFailure, neox + ": max_position_embeddings 240 is less than the 250 tokens"},
+		{[]string{"--against", neox, "--contexts", "230", "--generate", "20"}, exitFailure, neox + ": a sequence has 240 tokens at the most, fewer than the 250 that"},
 		{[]string{"--plot", filepath.Join("nowhere", "x.png")}, exitFailure, "no such file"},
 		{[]string{"x"}, exitUsage, `unexpected argument "x"`},
 	} {
