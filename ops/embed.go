@@ -19,7 +19,7 @@ func EmbedInto(g *graph.Graph, r, ids graph.Value, table Weight) {
 		return
 	}
 	blocks := table.Type.blocks(table.Cols)
-	g.Call("embed", graph.Kernel{Shader: "embed." + string(table.Type)},
+	g.Call("embed", table.Type.kernel("embed", nil),
 		[]graph.Value{params(g), ids, table.matrix(g, "embed"), r},
 		embedPush{r.Cols / 4, blocks}, [3]int{graph.Groups(blocks*table.Type.blockUnits(), 64), ids.Rows, 1},
 		graph.Cost{Bytes: r.Bytes() + int64(r.Rows)*int64(table.Type.PanelBytes(table.Cols)/PanelRows)})

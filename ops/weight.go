@@ -11,13 +11,31 @@ import (
 // A Type is how the numbers of a weight are stored on the device.
 type Type string
 
-// The types of weights, by the name of their shader variants.
+// The types of weights.
 const (
 	F32  Type = "f32"
 	F16  Type = "f16"
 	BF16 Type = "bf16"
 	Q8   Type = "q8" // Q8_0: 32 weights share a scale; matrices only
 )
+
+// weightSpec are the constants of a shader that reads weights of a type, with its own.
+type weightSpec struct {
+	own  any
+	kind uint32
+}
+
+// kernel is the variant of a shader that reads weights of a type. F16 and BF16 share one, and are kinds of it.
+func (t Type) kernel(shader string, spec any) graph.Kernel {
+	key, kind := string(t), uint32(0)
+	switch t {
+	case F16:
+		key = "half"
+	case BF16:
+		key, kind = "half", 1
+	}
+	return graph.Kernel{Shader: shader + "." + key, Spec: weightSpec{spec, kind}}
+}
 
 // A Weight is Rows × Cols weights in device memory: a table, row after row as in PyTorch's
 // [out, in], or a matrix in panels. The zero Weight is none, for an optional one left out.
