@@ -71,7 +71,7 @@ func LinearConvSiLU(g *graph.Graph, op string, x graph.Value, n Norm, w, bias We
 	all.Bytes += 2 * int64(x.Rows) * int64(c.taps()-1) * int64(w.Rows/2) * 4 // the state, in and out
 	all.Flops += c.flops(x.Rows)
 	fewRows{
-		op: op, kernel: graph.Kernel{Shader: "gemv_conv." + w.Type.Shader, Spec: gemvConvSpec{!bias.Zero(), c.taps()}},
+		op: op, kernel: w.kernel("gemv_conv", gemvConvSpec{!bias.Zero(), c.taps()}),
 		x: x, norm: n, w: w, cost: all,
 		store: []graph.Value{bias.vector(g, op, w.Rows, x), c.W.table(g, op), c.Bias.vector(g, op, w.Rows/2, x), c.State, y},
 	}.call(g)

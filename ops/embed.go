@@ -19,7 +19,7 @@ func EmbedInto(g *graph.Graph, r, ids graph.Value, table Weight) {
 		return
 	}
 	blocks := table.Type.PanelBlocks(table.Cols)
-	g.Call("embed", graph.Kernel{Shader: "embed." + table.Type.Shader},
+	g.Call("embed", table.kernel("embed", nil),
 		[]graph.Value{params(g), ids, table.matrix(g, "embed"), r},
 		embedPush{r.Cols / 4, blocks}, [3]int{graph.Groups(blocks*table.Type.PanelUnits(), 64), ids.Rows, 1},
 		graph.Cost{Bytes: r.Bytes() + int64(r.Rows)*int64(table.Type.PanelBytes(table.Cols)/PanelRows)})

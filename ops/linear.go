@@ -103,7 +103,7 @@ func fetchLanes(g *graph.Graph) uint32 {
 func gemv(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
 	fewRows{
-		op: op, kernel: graph.Kernel{Shader: "gemv." + w.Type.Shader, Spec: f.spec()},
+		op: op, kernel: w.kernel("gemv", f.spec()),
 		x: x, norm: n, w: w, store: []graph.Value{bias, add, gatex, gate, y}, cost: cost(x, w, y),
 	}.call(g)
 }
@@ -192,11 +192,11 @@ func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	if !g.Software() {
 		tokens *= tileGroup
 	}
-	kernel := graph.Kernel{Shader: "gemm." + w.Type.Shader, Spec: gemmSpec{f.spec(), fetchLanes(g)}}
+	kernel := w.kernel("gemm", gemmSpec{f.spec(), fetchLanes(g)})
 	if g.Access() == graph.CoopMat {
 		info := g.Device().Info()
-		kernel = graph.Kernel{Shader: "gemm_coop." + w.Type.Shader, Plain: true,
-			Spec: gemmCoopSpec{f.spec(), info.Tile[0], info.Tile[1], info.Tile[2], info.Subgroup}}
+		kernel = w.kernel("gemm_coop", gemmCoopSpec{f.spec(), info.Tile[0], info.Tile[1], info.Tile[2], info.Subgroup})
+		kernel.Plain = true
 	}
 	g.Call(op, kernel,
 		[]graph.Value{params(g), x, w.matrix(g, op), bias, add, gatex, gate, y},

@@ -84,7 +84,7 @@ func NoteToken(g *graph.Graph, op string, x graph.Value, w Weight, score Scorer,
 	all.Bytes += 4*int64(x.Rows)*int64(S) + 4*int64(score.Weight.Cols)
 	all.Flops += 4 * int64(x.Rows) * int64(x.Cols)
 	fewRows{
-		op: op, kernel: graph.Kernel{Shader: "gemv_note." + w.Type.Shader},
+		op: op, kernel: w.kernel("gemv_note", nil),
 		x: x, norm: score.Norm, w: w, cost: all,
 		store: []graph.Value{x, score.Weight.table(g, op), to.summaries, to.importances, scales, queries},
 		told:  noteTokenPush{S, to.first, to.apart, to.window, logit(score.Threshold)}, beside: 1,

@@ -55,7 +55,7 @@ func RecallToken(g *graph.Graph, op string, r graph.Value, n Norm, scales, queri
 	}
 	values := []graph.Value{params(g), r, n.Weight.vector(g, op, r.Cols, r), scales, queries}
 	values = append(append(values, token.values(g, op, one)...), layer.values(g, op, one)...)
-	g.Call(op, graph.Kernel{Shader: "recall." + one.Out.Type.Shader, Spec: spec}, append(values, reads, y),
+	g.Call(op, one.Out.kernel("recall", spec), append(values, reads, y),
 		recallPush{[2]int{token.Keys, layer.Keys}, [2]int{token.First, layer.First}, [2]int{token.apart(), layer.apart()},
 			reads.Rows / max(1, one.Sequences), token.Layer, one.Out.Type.PanelBlocks(S), r.Cols, queries.Cols / 4, 1 / math.Sqrt(float64(one.Width))},
 		[3]int{graph.Groups(r.Cols, recallRows(g)), r.Rows, 1}, recallCost(r, token, layer))

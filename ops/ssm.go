@@ -44,7 +44,7 @@ func SSM(g *graph.Graph, dbc, u, z graph.Value, s Selective, h graph.Value) grap
 		return y
 	}
 	E, N := s.A.Rows, s.A.Cols
-	g.Call("ssm", graph.Kernel{Shader: "ssm." + s.DtProj.Type.Shader, Spec: ssmSpec{N / 4}},
+	g.Call("ssm", s.DtProj.kernel("ssm", ssmSpec{N / 4}),
 		[]graph.Value{params(g), dbc, s.DtProj.matrix(g, "ssm"), s.DtBias.vector(g, "ssm", E, u), u, z,
 			s.A.table(g, "ssm"), s.D.vector(g, "ssm", E, u), h, y},
 		ssmPush{E, s.rank() / 4, s.DtProj.Type.PanelBlocks(s.rank()), dbc.Cols / 4, u.Stride / 4, u.From / 4, z.Stride / 4, z.From / 4},

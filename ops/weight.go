@@ -20,6 +20,12 @@ var (
 	Q8   Type = quant.Q8_0 // matrices only
 )
 
+// weightSpec are the constants of a shader that reads weights of a type, with its own.
+type weightSpec struct {
+	own  any
+	kind uint32
+}
+
 // A Weight is Rows × Cols weights in device memory: a table, row after row as in PyTorch's
 // [out, in], or a matrix in panels. The zero Weight is none, for an optional one left out.
 type Weight struct {
@@ -27,6 +33,11 @@ type Weight struct {
 	Rows, Cols int
 	Panels     bool // what Linear and Embed read; see quant.Format.Pack
 	Span       vk.Span
+}
+
+// kernel is the variant of a shader that reads weights of this type.
+func (w Weight) kernel(shader string, spec any) graph.Kernel {
+	return graph.Kernel{Shader: shader + "." + w.Type.Shader, Spec: weightSpec{spec, w.Type.ShaderKind}}
 }
 
 // Zero says whether there is no weight.

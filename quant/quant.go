@@ -22,10 +22,11 @@ import (
 
 // A Format is one way of storing weights. Formats are compared by their pointers.
 type Format struct {
-	Name    string // "f16" or "q8_0"
-	Shader  string // what the variants of shaders that read it are called, such as "q8"
-	Weights int    // weights of a block, neighbours in a row
-	Bytes   int    // bytes of a block in the canonical layout
+	Name       string // "f16" or "q8_0"
+	Shader     string // what the variants of shaders that read it are called, such as "q8"
+	ShaderKind uint32 // formats that share shaders are kinds of them
+	Weights    int    // weights of a block, neighbours in a row
+	Bytes      int    // bytes of a block in the canonical layout
 
 	pack   func(data []byte, row []float32) (bad int) // the first block that cannot be held, or -1
 	unpack func(row []float32, data []byte)

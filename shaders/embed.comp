@@ -1,5 +1,5 @@
 #version 450
-//! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
+//! axis: weight
 //! axis: access texel=TEXEL,SOFTWARE ssbo=
 #extension GL_GOOGLE_include_directive : require
 #include "params.glsl"

@@ -1,5 +1,5 @@
 #version 450
-//! axis: weight f32=WEIGHT_F32 f16=WEIGHT_F16 bf16=WEIGHT_BF16 q8=WEIGHT_Q8
+//! axis: weight
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_memory_scope_semantics : require
@@ -16,17 +16,12 @@ layout(constant_id = 5) const uint N = 16; // rows of W
 layout(constant_id = 6) const uint K = 16; // columns
 layout(constant_id = 7) const uint SUBGROUP_SIZE = 32;
 
-const uint SIDE = 64, STEP = 16, THREADS = 128, STRIDE = STEP + 8;
+const uint SIDE = 64, STEP = max(16, 4 * WVEC), THREADS = 128, STRIDE = STEP + 8;
 const uint TILES = SIDE / M * (SIDE / N) * SUBGROUP_SIZE / THREADS; // of a subgroup
 const float DOWN = 1.0 / 256, REST = 2048;
 
 layout(local_size_x = THREADS) in;
 shared float16_t xs[2][SIDE * STRIDE], ws[2][SIDE * STRIDE]; // the nearest, and the rest
-#ifdef WEIGHT_F16
-const bool EXACT = true; // what is a float16 leaves no rest
-#else
-const bool EXACT = false;
-#endif
 shared float result[SIDE * (SIDE + 4)];
 
 #define Sums coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>
@@ -60,7 +55,7 @@ void bring(uint u0, uint first, uint t0, uint T) {
 		vec4 unit[WVEC];
 		weight(w, min(first * 8 + m, push.panels * 8 - 1), min(u0 + u, push.blocks * BLOCK - 1), push.blocks, unit);
 		for (uint j = 0; j < WVEC; j++)
-			split(ws, m * STRIDE + (u * WVEC + j) * 4, unit[j], EXACT);
+			split(ws, m * STRIDE + (u * WVEC + j) * 4, unit[j], EXACT); // a float16 leaves no rest
 	}
 }
 

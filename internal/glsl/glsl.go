@@ -9,6 +9,12 @@
 // The product of all axes is built, here stem.f32.texel, stem.f32.ssbo, stem.f16.texel and
 // stem.f16.ssbo. A key's defines are separated by commas; a key without "=" defines nothing. A
 // shader without an axis has one variant, named by its stem.
+//
+// An axis without keys, such as
+//
+//	//! axis: weight
+//
+// has a key for each folder in include/weight, and its variant finds what it includes there, too.
 package glsl
 
 import (
@@ -18,6 +24,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -33,12 +40,13 @@ type Variant struct {
 	Name    string   // "gemv.f32.texel": the stem and one key per axis
 	File    string   // "gemv.comp"
 	Defines []string // "WEIGHT_F32", "LANES=8"
+	Folders []string // where includes are looked for: "include", "include/weight/f32"
 	Digest  string   // hex SHA-256 of the flags, the defines and the source with its includes
 }
 
 // Variants lists the variants of every .comp file in fsys, the folder of the shaders, ordered by
 // file and within a file as the axes declare them. Includes are looked for beside the file that
-// names them, then in include/.
+// names them, then in the variant's folders.
 func Variants(fsys fs.FS) ([]Variant, error) {
 	files, err := fs.Glob(fsys, "*.comp")
 	if err != nil {
@@ -47,10 +55,6 @@ func Variants(fsys fs.FS) ([]Variant, error) {
 	var all []Variant
 	taken := map[string]string{}
 	for _, file := range files {
-		text, err := resolve(fsys, file, map[string]bool{})
-		if err != nil {
-			return nil, err
-		}
 		variants, err := declared(fsys, file)
 		if err != nil {
 			return nil, err
@@ -60,6 +64,10 @@ func Variants(fsys fs.FS) ([]Variant, error) {
 				return nil, fmt.Errorf("%s: variant %s is already declared by %s", file, v.Name, other)
 			}
 			taken[v.Name] = file
+			text, err := resolve(fsys, file, v.Folders, map[string]bool{})
+			if err != nil {
+				return nil, err
+			}
 			sum := sha256.Sum256([]byte(Flags + "\n" + strings.Join(v.Defines, " ") + "\n" + text))
 			v.Digest = hex.EncodeToString(sum[:])
 			all = append(all, v)
@@ -74,25 +82,27 @@ func declared(fsys fs.FS, file string) ([]Variant, error) {
 	if err != nil {
 		return nil, err
 	}
-	variants := []Variant{{Name: strings.TrimSuffix(file, ".comp"), File: file}}
+	variants := []Variant{{Name: strings.TrimSuffix(file, ".comp"), File: file, Folders: []string{"include"}}}
 	for i, line := range strings.Split(string(data), "\n") {
 		rest, ok := strings.CutPrefix(line, "//!")
 		if !ok {
 			continue
 		}
 		fields := strings.Fields(rest)
-		if len(fields) < 3 || fields[0] != "axis:" {
+		if len(fields) < 2 || fields[0] != "axis:" {
 			return nil, fmt.Errorf("%s:%d: %q is not of the form //! axis: name key=DEFINE,DEFINE key", file, i+1, line)
+		}
+		keys, folders := fields[2:], ""
+		if len(keys) == 0 {
+			folders = "include/" + fields[1] + "/"
+			if keys = foldersIn(fsys, path.Clean(folders)); len(keys) == 0 {
+				return nil, fmt.Errorf("%s:%d: %q: there are no folders in %s", file, i+1, line, folders)
+			}
 		}
 		var product []Variant
 		for _, v := range variants {
-			for _, key := range fields[2:] {
-				key, defines, _ := strings.Cut(key, "=")
-				w := Variant{Name: v.Name + "." + key, File: file, Defines: v.Defines[:len(v.Defines):len(v.Defines)]}
-				if defines != "" {
-					w.Defines = append(w.Defines, strings.Split(defines, ",")...)
-				}
-				product = append(product, w)
+			for _, key := range keys {
+				product = append(product, v.with(key, folders))
 			}
 		}
 		variants = product
@@ -100,11 +110,39 @@ func declared(fsys fs.FS, file string) ([]Variant, error) {
 	return variants, nil
 }
 
+// with is v with one more key, and of an axis of folders that of its name.
+func (v Variant) with(key, folders string) Variant {
+	key, defines, _ := strings.Cut(key, "=")
+	v.Name += "." + key
+	v.Defines, v.Folders = slices.Clone(v.Defines), slices.Clone(v.Folders)
+	if defines != "" {
+		v.Defines = append(v.Defines, strings.Split(defines, ",")...)
+	}
+	if folders != "" {
+		v.Folders = append(v.Folders, folders+key)
+	}
+	return v
+}
+
+// foldersIn lists the folders in a folder, sorted by name.
+func foldersIn(fsys fs.FS, folder string) (names []string) {
+	entries, err := fs.ReadDir(fsys, folder)
+	if err != nil {
+		return nil // none
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
 var includeLine = regexp.MustCompile(`^\s*#\s*include\s+"([^"]+)"`)
 
 // resolve returns the text of file with every file it includes put in place of its first #include.
 // A later #include of the same file stays as it is and axis lines go: the text is hashed, not compiled.
-func resolve(fsys fs.FS, file string, seen map[string]bool) (string, error) {
+func resolve(fsys fs.FS, file string, folders []string, seen map[string]bool) (string, error) {
 	data, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return "", err
@@ -120,20 +158,14 @@ func resolve(fsys fs.FS, file string, seen map[string]bool) (string, error) {
 			text.WriteString(line)
 			continue
 		}
-		found := ""
-		for _, p := range []string{path.Join(path.Dir(file), m[1]), path.Join("include", m[1])} {
-			if _, err := fs.Stat(fsys, p); err == nil {
-				found = p
-				break
-			}
-		}
+		found := find(fsys, m[1], append([]string{path.Dir(file)}, folders...))
 		switch {
 		case found == "":
 			return "", fmt.Errorf("%s: included file %q not found", file, m[1])
 		case seen[found]:
 			text.WriteString(line)
 		default:
-			inner, err := resolve(fsys, found, seen)
+			inner, err := resolve(fsys, found, folders, seen)
 			if err != nil {
 				return "", err
 			}
@@ -141,4 +173,15 @@ func resolve(fsys fs.FS, file string, seen map[string]bool) (string, error) {
 		}
 	}
 	return text.String(), nil
+}
+
+// find is the path of a file in the first of the folders that has it, "" when none does.
+func find(fsys fs.FS, file string, folders []string) string {
+	for _, folder := range folders {
+		p := path.Join(folder, file)
+		if _, err := fs.Stat(fsys, p); err == nil {
+			return p
+		}
+	}
+	return ""
 }

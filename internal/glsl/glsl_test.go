@@ -12,10 +12,14 @@ import (
 func tree(t *testing.T) fstest.MapFS {
 	t.Helper()
 	fsys := fstest.MapFS{
-		"gate.comp":         {Data: []byte("#version 450\n#include \"silu.glsl\"\nvoid main() {}\n")},
-		"gemv.comp":         {Data: []byte("#version 450\n//! axis: weight f32=F32 f16=F16,LANES=8\n//! axis: access texel=TEXEL ssbo\nvoid main() {}")},
-		"include/silu.glsl": {Data: []byte("#include \"exp.glsl\"\nfloat silu(float x) { return x / (1 + e(-x)); }\n")},
-		"include/exp.glsl":  {Data: []byte("float e(float x) { return exp(x); }\n")},
+		"gate.comp":                      {Data: []byte("#version 450\n#include \"silu.glsl\"\nvoid main() {}\n")},
+		"gemv.comp":                      {Data: []byte("#version 450\n//! axis: weight f32=F32 f16=F16,LANES=8\n//! axis: access texel=TEXEL ssbo\nvoid main() {}")},
+		"read.comp":                      {Data: []byte("#version 450\n//! axis: format\n#include \"weight.glsl\"\nvoid main() {}\n")},
+		"include/weight.glsl":            {Data: []byte("#include \"format.glsl\"\n")},
+		"include/format/f32/format.glsl": {Data: []byte("#define BLOCK 1\n")},
+		"include/format/q8/format.glsl":  {Data: []byte("#define BLOCK 32\n")},
+		"include/silu.glsl":              {Data: []byte("#include \"exp.glsl\"\nfloat silu(float x) { return x / (1 + e(-x)); }\n")},
+		"include/exp.glsl":               {Data: []byte("float e(float x) { return exp(x); }\n")},
 	}
 	variants, err := Variants(fsys)
 	if err != nil {
@@ -39,13 +43,14 @@ func TestVariants(t *testing.T) {
 	var got []string
 	digests := map[string]bool{}
 	for _, v := range variants {
-		got = append(got, v.Name+": "+strings.Join(v.Defines, " "))
+		got = append(got, v.Name+": "+strings.Join(append(v.Defines, v.Folders[1:]...), " "))
 		digests[v.Digest] = true
 	}
 	want := []string{
 		"gate: ",
 		"gemv.f32.texel: F32 TEXEL", "gemv.f32.ssbo: F32",
 		"gemv.f16.texel: F16 LANES=8 TEXEL", "gemv.f16.ssbo: F16 LANES=8",
+		"read.f32: include/format/f32", "read.q8: include/format/q8",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -85,7 +90,17 @@ func TestCheck(t *testing.T) {
 		{"include gone", func(f fstest.MapFS) { delete(f, "include/exp.glsl") },
 			`include/silu.glsl: included file "exp.glsl" not found`},
 		{"axis without keys", func(f fstest.MapFS) { replace(f, "gemv.comp", "weight f32=F32 f16=F16,LANES=8", "weight") },
-			`gemv.comp:2: "//! axis: weight" is not of the form`},
+			`gemv.comp:2: "//! axis: weight": there are no folders in include/weight/`},
+		{"axis without a name", func(f fstest.MapFS) { replace(f, "gemv.comp", "axis: weight f32=F32 f16=F16,LANES=8", "axis:") },
+			`gemv.comp:2: "//! axis:" is not of the form`},
+		{"new folder", func(f fstest.MapFS) { f["include/format/f64/format.glsl"] = f["include/format/q8/format.glsl"] },
+			"read.comp: variant read.f64 was never built; run tools/glslc.sh"},
+		{"folder gone", func(f fstest.MapFS) { delete(f, "include/format/q8/format.glsl") },
+			"spv/MANIFEST: no shader declares read.q8; run tools/glslc.sh"},
+		{"file of a folder", func(f fstest.MapFS) { replace(f, "include/format/q8/format.glsl", "32", "256") },
+			"read.comp: changed since spv/read.q8.spv was built; run tools/glslc.sh"},
+		{"file of all folders", func(f fstest.MapFS) { replace(f, "include/weight.glsl", "format.glsl", "shape.glsl") },
+			`include/weight.glsl: included file "shape.glsl" not found`},
 		{"same variant twice", func(f fstest.MapFS) { replace(f, "gemv.comp", "texel=TEXEL ssbo", "ssbo=TEXEL ssbo") },
 			"gemv.comp: variant gemv.f32.ssbo is already declared by gemv.comp"},
 	}

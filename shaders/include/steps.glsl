@@ -26,13 +26,17 @@ void advance(uint s, uint row[PANELS]) {
 		for (uint i = 0; i < STEP / LANES; i++)
 			xs[t][i] = fetch(t, s * STEP + i * LANES + mine());
 #endif
-#if defined(WEIGHT_Q8) && defined(SOFTWARE)
-	if (TOKENS == 1) { // one panel after another: reading all at once takes a quarter longer
+#if defined(ONE_BY_ONE) && defined(SOFTWARE)
+	if (TOKENS == 1) {
+		uint b = UNITS == BLOCK ? s : s * UNITS / BLOCK, first = UNITS == BLOCK ? 0 : s * UNITS % BLOCK;
 		for (uint p = 0; p < PANELS; p++) {
 			UNIT raw[UNITS];
 			for (uint h = 0; h < UNITS; h++)
-				raw[h] = unitOf(w, row[p] + s * PANEL + h * 8);
-			float d = scale(w, row[p], own % 8, s);
+				raw[h] = unitAt(w, row[p], b, first + h);
+			float d = scale(w, row[p], own % 8, b, first / SUB);
+#ifdef OFFSET
+			float o = offset(w, row[p], own % 8, b, first / SUB);
+#endif
 			for (uint h = 0; h < UNITS; h++) {
 				vec4 unit[WVEC];
 				widen(raw[h], unit);
@@ -40,19 +44,30 @@ void advance(uint s, uint row[PANELS]) {
 				for (uint j = 0; j < WVEC; j++)
 					both += dot(input(0, h * WVEC + j), unit[j]);
 				sum[0][p] += d * both;
+#ifdef OFFSET
+				for (uint j = 0; j < WVEC; j++)
+					sum[0][p] += o * sum4(input(0, h * WVEC + j));
+#endif
 			}
 		}
 		return;
 	}
 #endif
 	float d[PANELS];
-	for (uint p = 0; p < PANELS; p++)
-		d[p] = scale(w, row[p], own % 8, s * UNITS / BLOCK);
+#ifdef OFFSET
+	float o[PANELS];
+#endif
 	for (uint h = 0; h < UNITS; h++) {
 		UNIT raw[PANELS];
 		for (uint p = 0; p < PANELS; p++) {
-			uint u = s * UNITS + h;
-			raw[p] = unitOf(w, row[p] + u / BLOCK * PANEL + u % BLOCK * 8);
+			uint u = s * UNITS + h, b = u / BLOCK;
+			if (h % SUB == 0) {
+				d[p] = scale(w, row[p], own % 8, b, u % BLOCK / SUB);
+#ifdef OFFSET
+				o[p] = offset(w, row[p], own % 8, b, u % BLOCK / SUB);
+#endif
+			}
+			raw[p] = unitAt(w, row[p], b, u % BLOCK);
 		}
 		vec4 unit[PANELS][WVEC];
 		for (uint p = 0; p < PANELS; p++)
@@ -63,8 +78,12 @@ void advance(uint s, uint row[PANELS]) {
 				both[p] = 0;
 			for (uint j = 0; j < WVEC; j++) {
 				vec4 v = input(t, h * WVEC + j);
-				for (uint p = 0; p < PANELS; p++)
+				for (uint p = 0; p < PANELS; p++) {
 					both[p] += dot(v, unit[p][j]);
+#ifdef OFFSET
+					sum[t][p] += o[p] * sum4(v);
+#endif
+				}
 			}
 			for (uint p = 0; p < PANELS; p++)
 				sum[t][p] += d[p] * both[p];

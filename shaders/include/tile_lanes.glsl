@@ -10,14 +10,8 @@ void tile(uint first, uint t0, uint T) {
 		token[g] = min(t0 + g * LANES + mine(), T - 1) * push.stride + push.offset;
 	for (uint u = 0; u * WVEC < push.width; u++) {
 		vec4 unit[PANELS][WVEC];
-		for (uint p = 0; p < PANELS; p++) {
-			units(w, row[p] + u / BLOCK * PANEL + u % BLOCK * 8, unit[p]);
-#ifdef WEIGHT_Q8
-			float d = scale(w, row[p], gl_LocalInvocationID.x, u / BLOCK);
-			for (uint j = 0; j < WVEC; j++)
-				unit[p][j] *= d;
-#endif
-		}
+		for (uint p = 0; p < PANELS; p++)
+			weights(w, row[p], gl_LocalInvocationID.x, u, unit[p]);
 		for (uint g = 0; g < TOKENS / LANES; g++)
 			for (uint j = 0; j < WVEC; j++) {
 				uint at = u * WVEC + j;

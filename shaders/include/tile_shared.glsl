@@ -1,6 +1,6 @@
 // A tile of gemm on a GPU: 64 invocations bring 64 tokens and 64 rows, some columns
 // at a time, to shared memory, transposed, and each reads its eight of both.
-const uint STEP = 16, UNITS = STEP / 4 / WVEC, SIDE = 64;
+const uint STEP = max(16, 4 * WVEC), UNITS = STEP / 4 / WVEC, SIDE = 64;
 layout(local_size_x = 8, local_size_y = 8) in;
 shared float xs[STEP][SIDE + 1], ws[STEP][SIDE + 1];
 

@@ -130,7 +130,10 @@ func build(variants []glsl.Variant, manifest glsl.Manifest) error {
 
 // compile returns v's validated SPIR-V, without what is there for debuggers but for the names of arguments.
 func compile(v glsl.Variant) ([]byte, error) {
-	args := append(strings.Fields(glsl.Flags), "-I", filepath.Join(dir, "include"))
+	args := strings.Fields(glsl.Flags)
+	for _, folder := range v.Folders {
+		args = append(args, "-I", filepath.Join(dir, folder))
+	}
 	for _, d := range v.Defines {
 		args = append(args, "-D"+d)
 	}
