@@ -49,14 +49,14 @@ var table = map[string]struct {
 		panelBytes: map[int]int{4: 1024, 32: 1024, 36: 2048, 64: 2048}, lay: layFloats,
 	},
 	"f16": {
-		format: F16, shader: "f16", weights: 1, bytes: 2,
+		format: F16, shader: "half", weights: 1, bytes: 2,
 		examples:   []example{{[]float32{1, -2, -inf, 65519, 1 + 0x1p-11, 0x1p-24}, []byte{0, 0x3c, 0, 0xc0, 0, 0xfc, 0xff, 0x7b, 0, 0x3c, 1, 0}}},
 		bad:        map[string][]float32{"column 1 is 65520, which f16 cannot hold": {1, 65520}, "column 0 is -1e+06": {-1e6}},
 		off:        func(x float32, _ []byte) float64 { return math.Abs(float64(x))*0x1p-11 + 0x1p-25 },
 		panelBytes: map[int]int{4: 1024, 64: 1024, 68: 2048}, lay: layFloats,
 	},
 	"bf16": {
-		format: BF16, shader: "bf16", weights: 1, bytes: 2,
+		format: BF16, shader: "half", weights: 1, bytes: 2,
 		examples:   []example{{[]float32{1, -2, inf, 1 + 0x1p-8, 1 + 0x1p-7}, []byte{0x80, 0x3f, 0, 0xc0, 0x80, 0x7f, 0x80, 0x3f, 0x81, 0x3f}}},
 		bad:        map[string][]float32{"column 0 is 3.4028235e+38, which bf16 cannot hold": {math.MaxFloat32}},
 		off:        func(x float32, _ []byte) float64 { return math.Abs(float64(x)) * 0x1p-8 },
