@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 
 	. "github.com/mmrun/mmrun/engine"
@@ -88,30 +87,8 @@ func TestWindowsOfABatch(t *testing.T) {
 					}
 					tasks = append(tasks, task{text[i:][:12+8*(i%2)+i%5/4], o})
 				}
-				compareTogether(t, m, newBatch(t, m, 8), tasks)
+				compareTogether(t, m, newBatch(t, m, 8), tasks, func() bool { return true })
 			})
-		}
-	}
-}
-
-// compareTogether does tasks in a batch, and step by step alone.
-func compareTogether(t *testing.T, m *Model, b *Batch, tasks []task) {
-	t.Helper()
-	apart := make([]*State, len(tasks))
-	got := together(t, m, b, tasks, func(q *Sequence, i int) {
-		if q.Ended {
-			return
-		}
-		if apart[i] == nil {
-			apart[i] = newState(t, m)
-			feed(t, apart[i], tasks[i].prompt)
-		}
-		feed(t, apart[i], []int32{q.Token})
-		compareBits(t, viewBatch(t, m, b, q), viewState(t, apart[i]))
-	})
-	for i, one := range tasks {
-		if want := alone(t, m, one); !slices.Equal(got[i], want) {
-			t.Errorf("text %d is %v, want %v", i, got[i], want)
 		}
 	}
 }

@@ -157,7 +157,7 @@ func (m *Model) Close() error {
 	if m.states > 0 {
 		err = fmt.Errorf("model closed with %d open states", m.states)
 	}
-	m.closed = true
+	m.closed, m.underway = true, underway{} // what is under way, closing the recordings waits for
 	if m.programs != nil {
 		m.programs.close()
 	}

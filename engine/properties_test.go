@@ -113,23 +113,29 @@ func testTogether(r *rapid.T, m *Model, text []int32) {
 		}
 		tasks[i] = task{text[from:to], o}
 	}
-	b, apart := newBatch(r, m, room), make([]*State, len(tasks))
-	got := together(r, m, b, tasks, func(q *Sequence, i int) {
+	compareTogether(r, m, newBatch(r, m, room), tasks, func() bool { return yes(r, "look") })
+}
+
+// compareTogether does tasks in a batch, and step by step alone, and looks now and then at what sequences carry.
+func compareTogether(t tester, m *Model, b *Batch, tasks []task, look func() bool) {
+	t.Helper()
+	apart := make([]*State, len(tasks))
+	got := together(t, m, b, tasks, func(q *Sequence, i int) {
 		if q.Ended {
 			return
 		}
 		if apart[i] == nil {
-			apart[i] = newState(r, m)
-			feed(r, apart[i], tasks[i].prompt)
+			apart[i] = newState(t, m)
+			feed(t, apart[i], tasks[i].prompt)
 		}
-		feed(r, apart[i], []int32{q.Token})
-		if yes(r, "look") {
-			compareBits(r, viewBatch(r, m, b, q), viewState(r, apart[i]))
+		feed(t, apart[i], []int32{q.Token})
+		if look() {
+			compareBits(t, viewBatch(t, m, b, q), viewState(t, apart[i]))
 		}
 	})
 	for i, one := range tasks {
-		if want := alone(r, m, one); !slices.Equal(got[i], want) {
-			r.Errorf("room for %d: text %d is %v, want %v", room, i, got[i], want)
+		if want := alone(t, m, one); !slices.Equal(got[i], want) {
+			t.Errorf("text %d is %v, want %v", i, got[i], want)
 		}
 	}
 }
