@@ -2,12 +2,12 @@
 export PATH := $(PATH):/usr/local/go/bin
 
 # The packages whose tests dispatch shaders.
-DEVICE := ./vk ./graph ./ops ./memmamba ./models ./cmd/mmrun
+DEVICE := . ./vk ./graph ./ops ./engine/... ./models ./cmd/mmrun
 # LP_NATIVE_VECTOR_WIDTH and the driver are no input that go's test cache knows of: -count=1.
 GOTEST := go test -count=1 -timeout 20m
 PROMPT ?= It was a bright morning, and
 
-.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race clean
+.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race test-amd clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ test-widths: build ## The device's tests with lavapipe's other two subgroup size
 test-race: ## Every test under the race detector
 	@echo "== under the race detector"
 	@$(GOTEST) -race ./...
+
+test-amd: ## Compile every kernel for AMD's chips and compare with engine/testdata/amd (needs Mesa's RADV)
+	@echo "== compiled for AMD's chips"
+	@$(GOTEST) -tags amd -run AMD ./engine
 
 clean: ## Remove what was built
 	@rm -rf bin
