@@ -34,7 +34,7 @@ func (n *memNetwork) commit(p *engine.Pass, log *passLog) {
 func (log *passLog) attention(g *graph.Graph, from, to int, w ops.Weight) ops.Attention {
 	L, rows, P, S := log.Importances.Rows, log.Importances.Cols, log.pools.Cols, log.Summaries.Cols
 	kv := g.Temp((to-from)*rows, 2*S)
-	ops.Keys(g, ops.Sources{Summaries: log.Summaries, Importances: log.Importances, First: from * rows, Rows: kv.Rows, Sequences: 1, Together: 1}, w, kv)
+	ops.Keys(g, ops.Sources{Summaries: log.Summaries, Importances: log.Importances, First: from * rows, Rows: kv.Rows}, w, kv)
 	return ops.Attention{
 		KV: kv, Importances: log.Importances, Pools: log.pools.Value,
 		Keys: (to - from) * P, First: from * P, Step: L * P, Base: from * rows,

@@ -72,7 +72,7 @@ func TestAttendSequences(t *testing.T) {
 			r.words("reads", reads)
 			a := Attention{KV: r.value("kv", rows*layers*P, 2*S, make([]float32, rows*layers*P*2*S)), Importances: n.Importances,
 				Keys: P, First: index * P, Window: 4, Width: S, Reads: r.g.Slot("reads", 0, rows*layers, 1), Layer: index, Sequences: rows}
-			Keys(r.g, Sources{Summaries: n.Summaries, Importances: n.Importances}, r.table(2*S, S, w), a.KV)
+			Keys(r.g, Sources{Summaries: n.Summaries, Importances: n.Importances, Sequences: rows, Together: B}, r.table(layers*2*S, S, slices.Repeat(w, layers)), a.KV)
 			y := r.run(Attend(r.g, "attend", r.value("x", B, S, x), a))
 			for b, row := range of {
 				want := make([]float32, S)
@@ -124,7 +124,7 @@ func TestAttendInWindows(t *testing.T) {
 			x, w := r.random(c.T*S, 1), r.random(2*S*S, 0.3)
 			layers := c.to - c.from
 			kv := r.value("kv", layers*rows, 2*S, make([]float32, layers*rows*2*S))
-			Keys(r.g, Sources{log.Summaries, log.Importances, c.from * rows, layers * rows, 1, 1}, r.table(2*S, S, w), kv)
+			Keys(r.g, Sources{log.Summaries, log.Importances, c.from * rows, layers * rows, 0, 0}, r.table(2*S, S, w), kv)
 			y := r.run(Attend(r.g, "attend", r.value("x", c.T, S, x), Attention{KV: kv, Importances: log.Importances, Pools: pools.Value,
 				Keys: layers * c.P, First: c.from * c.P, Step: L * c.P, Base: c.from * rows, Window: c.W, Width: S}))
 			for i := range c.T {

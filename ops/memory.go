@@ -57,9 +57,9 @@ func Decide(g *graph.Graph, h Layered, together, states int, w, bias Weight, thr
 type Sources struct {
 	Summaries   graph.Value // (sequences·rows, S)
 	Importances graph.Value // of each row
-	First, Rows int         // the part of a sequence's rows that is meant
-	Sequences   int         // whose rows lie one after the other
-	Together    int         // of the pass, at the most
+	First, Rows int         // the part of a sequence's rows that is meant; all when Rows is 0
+	Sequences   int         // whose rows lie one after the other; 0 is one
+	Together    int         // of the pass, at the most; 0 is one
 }
 
 // Sources are all pools, for so many sequences together at the most.
@@ -135,17 +135,20 @@ type (
 // its share of the notes.
 // Shapes: w (layers·2S, S) with k_proj above v_proj, kv (rows, 2S), of several sequences as the notes lie.
 func Keys(g *graph.Graph, s Sources, w Weight, kv graph.Value) {
-	S, rows := s.Summaries.Cols, s.Rows
+	S, rows, together := s.Summaries.Cols, s.Rows, max(1, s.Together)
 	apart, layers := kv.Rows/max(1, s.Sequences), w.Rows/(2*S)
+	if rows == 0 {
+		rows = s.Summaries.Rows / max(1, s.Sequences)
+	}
 	if layers == 0 || w.Rows != layers*2*S || w.Cols != S || rows%layers != 0 || apart < rows || kv.Cols != 2*S ||
 		s.Sequences > 1 && (s.Summaries.Rows != kv.Rows || s.First > 0) {
 		mismatch(g, "keys", []int{w.Rows, w.Cols}, kv.Shape())
 		return
 	}
-	keys, all := rows/layers, int64(s.Together)*int64(rows)
+	keys, all := rows/layers, int64(together)*int64(rows)
 	g.Call("keys", graph.Kernel{Shader: "keys", Spec: lanesSpec{fetchLanes(g)}},
 		[]graph.Value{params(g), s.Summaries, w.table(g, "keys"), s.Importances, kv},
-		keysPush{keys, S / 4, s.First, apart, s.Together}, [3]int{graph.Groups(S/4, 8), graph.Groups(keys, 8), layers * s.Together},
+		keysPush{keys, S / 4, s.First, apart, together}, [3]int{graph.Groups(S/4, 8), graph.Groups(keys, 8), layers * together},
 		graph.Cost{Bytes: 12*all*int64(S) + 4*int64(w.Rows)*int64(S), Flops: 4 * int64(S) * int64(S) * all})
 }
 

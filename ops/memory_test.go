@@ -28,7 +28,7 @@ func TestRecall(t *testing.T) {
 			w := r.table(2*S, S, append(slices.Clone(k), v...))
 			kv := r.value("kv", P, 2*S, make([]float32, P*2*S))
 			importances := r.value("worth", 1, P, worth)
-			Keys(r.g, Sources{Summaries: r.value("summaries", P, S, summaries), Importances: importances, Rows: P, Sequences: 1, Together: 1}, w, kv)
+			Keys(r.g, Sources{Summaries: r.value("summaries", P, S, summaries), Importances: importances}, w, kv)
 			y := r.run(Attend(r.g, "attend", r.value("x", T, S, x), Attention{KV: kv, Importances: importances, Keys: P, Window: T, Width: S}))
 			one := make([]float32, S*S)
 			for i := range S {
