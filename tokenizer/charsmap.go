@@ -99,15 +99,21 @@ func (m *charsmap) byCluster(s string) string {
 	return out.String()
 }
 
-// byPrefix replaces as SentencePiece does: the longest match at every place.
-func (m *charsmap) byPrefix(s string) string {
+// byPrefix replaces as SentencePiece does: the longest match at every place, but nothing within a token
+// of kept.
+func (m *charsmap) byPrefix(s string, kept *trie) string {
 	var out strings.Builder
 	out.Grow(len(s))
 	for len(s) > 0 {
-		text, size, ok := m.match(s, true)
-		if !ok {
-			_, size = utf8.DecodeRuneInString(s)
-			text = s[:size]
+		size := 0
+		kept.walk(s, func(n int, _ int32) { size = n })
+		text := s[:size]
+		if size == 0 {
+			var ok bool
+			if text, size, ok = m.match(s, true); !ok {
+				_, size = utf8.DecodeRuneInString(s)
+				text = s[:size]
+			}
 		}
 		out.WriteString(text)
 		s = s[size:]

@@ -12,6 +12,7 @@ type encoder struct {
 	ids   []int32
 	seen  map[string][]int32 // words encoded before
 	list  []symbol
+	runs  []spmRun // as list, of the model by scores
 	heap  []uint64 // rank<<32 | index of the left symbol
 }
 

@@ -43,6 +43,7 @@ type modelField struct {
 	Merges       json.RawMessage `json:"merges"`
 
 	ids    map[string]int64 // the vocabulary, once it is read
+	pairs  [][2]string      // the merges, once they are read
 	scores []float64        // of a unigram model, by id
 }
 
@@ -107,6 +108,11 @@ func parse(data []byte) (*Tokenizer, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, jsonError(err)
 	}
+	return build(&f)
+}
+
+// build makes the tokenizer that a file describes.
+func build(f *file) (*Tokenizer, error) {
 	if f.Model == nil {
 		return nil, errors.New("model: is missing")
 	}
@@ -115,7 +121,7 @@ func parse(data []byte) (*Tokenizer, error) {
 		t.readNormalizer, t.readPreTokenizer, t.readVocab, t.readAddedTokens, t.readModel,
 		t.readPostProcessor, t.readDecoder,
 	} {
-		if err := read(&f); err != nil {
+		if err := read(f); err != nil {
 			return nil, err
 		}
 	}
@@ -124,7 +130,7 @@ func parse(data []byte) (*Tokenizer, error) {
 }
 
 func newTokenizer() *Tokenizer {
-	return &Tokenizer{literal: newMatcher(), normalized: newMatcher(), raw: newMatcher(), ids: map[string]int32{}}
+	return &Tokenizer{literal: newMatcher(), normalized: newMatcher(), raw: newMatcher(), ids: map[string]int32{}, bos: -1, eos: -1}
 }
 
 // jsonError says in one line where and why the JSON cannot be read.

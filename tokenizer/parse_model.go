@@ -14,9 +14,11 @@ func (t *Tokenizer) readModel(f *file) (err error) {
 		t.model, err = t.unigram(f.Model)
 		return err
 	}
-	pairs, err := mergePairs(f.Model.Merges)
-	if err != nil {
-		return err
+	pairs := f.Model.pairs
+	if pairs == nil {
+		if pairs, err = mergePairs(f.Model.Merges); err != nil {
+			return err
+		}
 	}
 	b := &bpe{unk: -1, fuseUnk: f.Model.FuseUnk}
 	if err := b.readMerges("model.merges", pairs, f.Model.ids); err != nil {

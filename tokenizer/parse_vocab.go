@@ -49,7 +49,7 @@ func (t *Tokenizer) readVocab(f *file) error {
 
 // readIDs reads the vocabulary of a byte-pair model.
 func (m *modelField) readIDs() error {
-	if m.Vocab == nil {
+	if m.Vocab == nil || m.ids != nil {
 		return nil
 	}
 	if err := json.Unmarshal(m.Vocab, &m.ids); err != nil {

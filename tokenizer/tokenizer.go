@@ -30,6 +30,7 @@ type Tokenizer struct {
 	stages      []maker
 
 	prefix, suffix []int32 // what the post-processor puts around a text
+	bos, eos       int32   // -1 where the file names none
 }
 
 // kind says what an id is.

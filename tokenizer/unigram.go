@@ -70,7 +70,11 @@ func (p *path) offer(at, n int, id int32, score float64) {
 		p.best = append(p.best, ending{})
 	}
 	to := &p.best[at-p.settled+n]
-	if sum := score + p.best[at-p.settled].score; to.from == 0 || sum > to.score {
+	sum := score + p.best[at-p.settled].score
+	if p.single && id == p.unk {
+		sum = float64(float32(sum))
+	}
+	if to.from == 0 || sum > to.score {
 		if p.single {
 			sum = float64(float32(sum))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/memmamba"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 const defaultBatch = 8
@@ -138,12 +139,12 @@ func (b *batchRun) encode(name string, prompts []string, src source) (err error)
 		return err
 	}
 	for i, prompt := range prompts {
-		ids, err := b.tok.Encode(prompt)
+		ids, err := b.tok.EncodeWith(prompt, tokenizer.Options{NoEnd: true})
 		if err != nil {
 			return fmt.Errorf("%s: line %d: %w", name, i+1, err)
 		}
 		line := &batchLine{prompt: ids, fed: len(ids)}
-		line.emit, line.stream, line.stop.stops = silent, b.tok.NewStream(), b.stop.stops
+		line.emit, line.stream, line.stop.stops = silent, b.tok.ContinueStream(), b.stop.stops
 		b.lines = append(b.lines, line)
 	}
 	return nil

@@ -80,8 +80,9 @@ type generation struct {
 	options memmamba.GenerateOptions
 	writing
 
-	prompt []int32
-	spent  memmamba.Timings
+	prompt    []int32
+	continues bool // the prompt goes on after a saved state
+	spent     memmamba.Timings
 }
 
 func generateAction(c *cli.Context) (err error) {
@@ -105,6 +106,7 @@ func generateAction(c *cli.Context) (err error) {
 	}
 	// A large vocabulary takes as long to read as a device to open.
 	encoded := make(chan error, 1)
+	g.continues = c.IsSet("state-load")
 	go func() { encoded <- g.encode(in, src) }()
 	g.engine, err = openEngine(c, src)
 	if err == nil {
@@ -185,7 +187,9 @@ func (g *generation) encode(in input, src source) (err error) {
 	if g.tok, err = src.tokenizer(); err != nil {
 		return err
 	}
-	if g.prompt, err = g.tok.Encode(in.text); err != nil {
+	// A text that goes on has no beginning, and one that is to go on has no end.
+	options := tokenizer.Options{Continues: g.continues, NoEnd: true}
+	if g.prompt, err = g.tok.EncodeWith(in.text, options); err != nil {
 		return fmt.Errorf("%s: %w", in.name, err)
 	}
 	return nil
@@ -216,7 +220,7 @@ const unfinishedTokens = 16
 // startStream returns a stream of text that follows recent tokens: where no prompt comes between, a
 // character that these left unfinished goes on.
 func (g *generation) startStream(recent []int32) *tokenizer.Stream {
-	stream := g.tok.NewStream()
+	stream := g.tok.ContinueStream()
 	if len(g.prompt) == 0 {
 		for _, id := range recent {
 			stream.Push(id) // its text was written before

@@ -131,11 +131,7 @@ func (s source) weights() (*safetensors.Model, error) {
 }
 
 func (s source) tokenizer() (*tokenizer.Tokenizer, error) {
-	name, data, err := s.read(tokenizerName)
-	if err != nil {
-		return nil, err
-	}
-	return tokenizer.Parse(name, data)
+	return tokenizer.Open(s.fsys, s.path)
 }
 
 // engine is an open model and the console that told of its loading.
