@@ -99,24 +99,18 @@ func (m *charsmap) byCluster(s string) string {
 	return out.String()
 }
 
-// byPrefix replaces as SentencePiece does: the longest match at every place, but nothing within a token
-// of kept.
-func (m *charsmap) byPrefix(s string, kept *trie) string {
-	var out strings.Builder
-	out.Grow(len(s))
-	for len(s) > 0 {
-		size := 0
-		kept.walk(s, func(n int, _ int32) { size = n })
-		text := s[:size]
-		if size == 0 {
-			var ok bool
-			if text, size, ok = m.match(s, true); !ok {
-				_, size = utf8.DecodeRuneInString(s)
-				text = s[:size]
-			}
-		}
-		out.WriteString(text)
-		s = s[size:]
+// next is SentencePiece's way: what the longest match at the start of s is replaced by, and its length. A
+// token of kept stays as it is, and so does a character without a match. Without a table all do.
+func (m *charsmap) next(s string, kept *trie) (text string, size int) {
+	kept.walk(s, func(n int, _ int32) { size = n })
+	if size > 0 {
+		return s[:size], size
 	}
-	return out.String()
+	if m != nil {
+		if text, size, ok := m.match(s, true); ok {
+			return text, size
+		}
+	}
+	_, size = utf8.DecodeRuneInString(s)
+	return s[:size], size
 }

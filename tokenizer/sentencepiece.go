@@ -97,21 +97,44 @@ func (p *spVocab) addToken(t *Tokenizer, id int32) {
 
 // normalize is SentencePiece's treatment of a text before the model sees it.
 func (p *spVocab) normalize(in piece) (piece, error) {
-	s := in.text
-	if p.charsmap != nil {
-		s = p.charsmap.byPrefix(s, p.kept)
+	space := spaceMark
+	if p.keepSpace {
+		space = " "
 	}
-	if p.tidy {
-		s = tidySpaces(s, in.place == joined)
+	if p.charsmap == nil && !p.tidy {
+		in.text = strings.ReplaceAll(in.text, " ", space)
+	} else {
+		in.text = p.rewrite(in.text, space, in.place == joined)
 	}
-	if s != "" && p.prefix && in.place != joined {
-		s = " " + s
+	if in.text != "" && p.prefix && in.place != joined {
+		in.text = space + in.text
 	}
-	if !p.keepSpace {
-		s = strings.ReplaceAll(s, " ", spaceMark)
-	}
-	in.text = s
 	return in, nil
+}
+
+// rewrite replaces by the table and writes spaces as space. With tidy a run of spaces is one and those at
+// the ends go; a text that goes on keeps one in front.
+func (p *spVocab) rewrite(s, space string, goesOn bool) string {
+	var out strings.Builder
+	out.Grow(len(s) + len(s)/8)
+	afterSpace := p.tidy && !goesOn
+	for len(s) > 0 {
+		chunk, size := p.charsmap.next(s, p.kept)
+		s = s[size:]
+		if afterSpace {
+			chunk = strings.TrimLeft(chunk, " ")
+		}
+		if chunk == "" {
+			continue
+		}
+		afterSpace = p.tidy && strings.HasSuffix(chunk, " ")
+		out.WriteString(strings.ReplaceAll(chunk, " ", space))
+	}
+	text := out.String()
+	for p.tidy && strings.HasSuffix(text, space) {
+		text = strings.TrimSuffix(text, space)
+	}
+	return text
 }
 
 // userDefined are the tokens of that kind.
@@ -123,20 +146,6 @@ func (p *spVocab) userDefined() *trie {
 		}
 	}
 	return &t
-}
-
-// tidySpaces makes runs of spaces one and takes those at the ends off; a text that goes on keeps one in
-// front.
-func tidySpaces(s string, goesOn bool) string {
-	leads := goesOn && strings.HasPrefix(s, " ")
-	s = strings.Trim(s, " ")
-	for strings.Contains(s, "  ") {
-		s = strings.ReplaceAll(s, "  ", " ")
-	}
-	if leads && s != "" {
-		s = " " + s
-	}
-	return s
 }
 
 // unigramModel is the model that takes the best path.
