@@ -102,7 +102,9 @@ func (m *machine) at(of any, i int64) (any, bool) {
 	n := int64(0)
 	switch v := of.(type) {
 	case *list:
-		n = int64(len(v.items))
+		if v.view == "" {
+			n = int64(len(v.items))
+		}
 	case text:
 		n = int64(utf8.RuneCountInString(v.s))
 		_ = m.step(len(v.s))
@@ -154,13 +156,27 @@ func (m *machine) slice(of any, e sliceExpr, s *scope) (any, error) {
 			return nil, fmt.Errorf("slice indices must be integers or None or have an __index__ method")
 		}
 	}
+	if t, ok := of.(text); ok && (bounds[2] == nil || *bounds[2] == 1) {
+		n := utf8.RuneCountInString(t.s)
+		from, to := span(bounds, n)
+		return t.part(from, to), m.step(2 * len(t.s))
+	}
+	return m.entriesOf(of, bounds)
+}
+
+// entriesOf is a slice of anything, entry by entry.
+func (m *machine) entriesOf(of any, bounds [3]*int64) (any, error) {
 	items, err := m.items(of)
-	if _, isDict := of.(*dict); err != nil || isDict {
+	l, isList := of.(*list)
+	if _, isDict := of.(*dict); err != nil || isDict || isList && l.view != "" {
 		return missing(of, "slice"), nil
 	}
 	indices, err := sliceIndices(bounds, len(items))
 	if err != nil {
 		return nil, err
+	}
+	if r, ok := of.(*numbers); ok {
+		return r.slice(bounds, indices), nil
 	}
 	if err := m.entries(len(indices)); err != nil {
 		return nil, err
@@ -172,12 +188,38 @@ func (m *machine) slice(of any, e sliceExpr, s *scope) (any, error) {
 		}
 		return b.text(), nil
 	}
-	l, isList := of.(*list)
 	out := &list{tuple: isList && l.tuple}
 	for _, i := range indices {
 		out.items = append(out.items, items[i])
 	}
 	return out, nil
+}
+
+// span is where a slice of n entries with a step of 1 begins and ends.
+func span(bounds [3]*int64, n int) (from, to int64) {
+	place := func(b *int64, otherwise int64) int64 {
+		if b == nil {
+			return otherwise
+		}
+		i := *b
+		if i < 0 {
+			i += int64(n)
+		}
+		return min(max(i, 0), int64(n))
+	}
+	return place(bounds[0], 0), place(bounds[1], int64(n))
+}
+
+// slice is a part of range().
+func (r *numbers) slice(bounds [3]*int64, indices []int64) *numbers {
+	out := &numbers{from: r.from, step: r.step, n: int64(len(indices))}
+	if len(indices) > 0 {
+		out.from += indices[0] * r.step
+	}
+	if bounds[2] != nil {
+		out.step *= max(min(*bounds[2], maxRange), -maxRange)
+	}
+	return out
 }
 
 // sliceIndices are the places that a slice takes, as Python has them.

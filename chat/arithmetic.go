@@ -44,9 +44,9 @@ func (m *machine) arithmetic(op string, a, b any) (any, error) {
 		}
 	}
 	if l, ok := a.(*list); ok && op == "+" {
-		if r, ok := b.(*list); ok && l.tuple == r.tuple {
+		if r, ok := b.(*list); ok && l.tuple == r.tuple && l.view+r.view == "" {
 			items := append(append([]any{}, l.items...), r.items...)
-			return &list{items, l.tuple}, m.entries(len(items))
+			return &list{items: items, tuple: l.tuple}, m.entries(len(items))
 		}
 	}
 	return nil, fmt.Errorf("unsupported operand type(s) for %s: '%s' and '%s'", op, typeName(a), typeName(b))

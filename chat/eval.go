@@ -19,7 +19,7 @@ func (m *machine) eval(e expr, s *scope) (any, error) {
 		return s.get(e.name), nil
 	case listExpr:
 		items, err := m.evalAll(e.items, s)
-		return &list{items, e.tuple}, err
+		return &list{items: items, tuple: e.tuple}, err
 	case dictExpr:
 		return m.evalDict(e, s)
 	case attrExpr:

@@ -3,6 +3,7 @@ package chat
 import (
 	"fmt"
 	"html"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -15,8 +16,15 @@ type filter func(m *machine, v any, a args) (any, error)
 var filters map[string]filter
 
 func init() {
-	filters = map[string]filter{
-		"length": length, "count": length,
+	filters = map[string]filter{}
+	for _, group := range []map[string]filter{textFilters(), valueFilters(), listFilters()} {
+		maps.Copy(filters, group)
+	}
+}
+
+// textFilters are filters of strings.
+func textFilters() map[string]filter {
+	return map[string]filter{
 		"string":     simple(func(m *machine, v any) (any, error) { return m.str(v) }),
 		"safe":       simple(func(m *machine, v any) (any, error) { return m.str(v) }),
 		"upper":      viaText("upper"),
@@ -46,9 +54,20 @@ func init() {
 				}
 				return m.percent(t, d)
 			}
-			return m.percent(t, &list{a.pos, true})
+			return m.percent(t, &list{items: a.pos, tuple: true})
 		},
 		"indent": indentFilter, "tojson": tojson,
+		"wordcount": simple(func(m *machine, v any) (any, error) {
+			t, err := m.str(v)
+			return int64(len(t.fields(-1))), err
+		}),
+		"truncate": truncateFilter, "urlencode": simple(urlencodeFilter),
+	}
+}
+
+// valueFilters are filters of numbers and of any value.
+func valueFilters() map[string]filter {
+	return map[string]filter{
 		"default": defaultFilter, "d": defaultFilter,
 		"abs": simple(func(_ *machine, v any) (any, error) {
 			if _, f, _, ok := number(v); ok && f < 0 {
@@ -57,6 +76,14 @@ func init() {
 			return unary("+", v)
 		}),
 		"int": intFilter, "float": floatFilter, "round": roundFilter,
+		"attr": attrFilter,
+	}
+}
+
+// listFilters are filters of what has entries.
+func listFilters() map[string]filter {
+	return map[string]filter{
+		"length": length, "count": length,
 		"first": simple(firstFilter), "last": simple(lastFilter),
 		"list": simple(func(m *machine, v any) (any, error) {
 			items, err := m.items(v)
@@ -69,23 +96,19 @@ func init() {
 		"selectattr": chosen(true, true), "rejectattr": chosen(false, true),
 		"sort": sortFilter, "dictsort": dictsortFilter, "unique": uniqueFilter,
 		"groupby": groupbyFilter, "batch": batchFilter, "slice": sliceFilter,
-		"attr": func(m *machine, v any, a args) (any, error) {
-			r := newReader("attr", a)
-			name := r.text("name", text{})
-			if err := r.done(); err != nil {
-				return nil, err
-			}
-			if _, ok := v.(*dict); ok && method(v, name.s) == nil {
-				return missing(v, name.s), nil
-			}
-			return m.attr(v, name.s)
-		},
-		"wordcount": simple(func(m *machine, v any) (any, error) {
-			t, err := m.str(v)
-			return int64(len(t.fields(-1))), err
-		}),
-		"truncate": truncateFilter, "urlencode": simple(urlencodeFilter),
 	}
+}
+
+func attrFilter(m *machine, v any, a args) (any, error) {
+	r := newReader("attr", a)
+	name := r.text("name", text{})
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	if _, ok := v.(*dict); ok && method(v, name.s) == nil {
+		return missing(v, name.s), nil
+	}
+	return m.attr(v, name.s)
 }
 
 // simple is a filter without arguments.
@@ -241,7 +264,11 @@ func intFilter(_ *machine, v any, a args) (any, error) {
 		if base < 2 || base > 36 {
 			return otherwise, nil
 		}
-		if i, err := strconv.ParseInt(s, int(base), 64); err == nil {
+		digits := s
+		if prefix := map[int64]string{2: "0b", 8: "0o", 16: "0x"}[base]; prefix != "" {
+			digits = strings.TrimPrefix(strings.ToLower(s), prefix)
+		}
+		if i, err := strconv.ParseInt(digits, int(base), 64); err == nil {
 			return i, nil
 		}
 		f, err := strconv.ParseFloat(s, 64)

@@ -152,13 +152,16 @@ func (w *jsonWriter) value(v any, depth int) error {
 	case text:
 		w.quote(v)
 	case *list:
-		return w.list(v, depth)
+		if v.view == "" {
+			return w.list(v, depth)
+		}
 	case *dict:
 		return w.dict(v, depth)
-	default:
-		return fmt.Errorf("Object of type %s is not JSON serializable", typeName(v)) //lint:ignore ST1005 Python's own words
 	}
-	return w.step(w.b.b.Len() - before)
+	if n := w.b.b.Len() - before; n > 0 {
+		return w.step(n)
+	}
+	return fmt.Errorf("Object of type %s is not JSON serializable", typeName(v)) //lint:ignore ST1005 Python's own words
 }
 
 func jsonFloat(f float64) string {

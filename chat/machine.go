@@ -8,7 +8,7 @@ import (
 
 // Bounds of one rendering. A template is a stranger's program: it ends, whatever it says.
 const (
-	maxSteps = 20_000_000 // values worked out
+	maxSteps = 4_000_000 // values worked out
 	maxTime  = 10 * time.Second
 	baseWork = 64 << 20 // bytes of text copied or searched, and 16 for each entry of a list
 	workEach = 256      // more of that for each byte of the messages
@@ -29,7 +29,7 @@ type machine struct {
 var (
 	errSteps = errors.New("the template takes too many steps")
 	errTime  = fmt.Errorf("the template takes longer than %v", maxTime)
-	errWork  = errors.New("the template makes too much text")
+	errWork  = errors.New("the template makes too much text, or too long lists")
 )
 
 // step counts one step and some bytes of work.

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,7 +37,7 @@ func method(of any, name string) *native {
 			}}
 		}
 	case *list:
-		if name == "index" || name == "count" {
+		if (name == "index" || name == "count") && v.view == "" {
 			return &native{name, func(m *machine, a args) (any, error) { return v.find(m, name, a) }}
 		}
 	}
@@ -44,9 +45,9 @@ func method(of any, name string) *native {
 }
 
 var dictMethods = map[string]func(*dict, *reader) any{
-	"keys":   func(d *dict, _ *reader) any { return &list{items: d.keys} },
-	"values": func(d *dict, _ *reader) any { return &list{items: d.column()} },
-	"items":  func(d *dict, _ *reader) any { return d.pairs() },
+	"keys":   func(d *dict, _ *reader) any { return &list{items: d.keys, view: "dict_keys"} },
+	"values": func(d *dict, _ *reader) any { return &list{items: d.column(), view: "dict_values"} },
+	"items":  func(d *dict, _ *reader) any { return &list{items: d.pairs().items, view: "dict_items"} },
 	"copy":   func(d *dict, _ *reader) any { return d },
 	"get": func(d *dict, r *reader) any {
 		key := r.any("key")
@@ -69,7 +70,7 @@ func (d *dict) column() []any {
 func (d *dict) pairs() *list {
 	out := &list{items: make([]any, len(d.keys))}
 	for i, key := range d.keys {
-		out.items[i] = &list{[]any{key, d.at(key)}, true}
+		out.items[i] = &list{items: []any{key, d.at(key)}, tuple: true}
 	}
 	return out
 }
@@ -96,10 +97,20 @@ func (l *list) find(m *machine, name string, a args) (any, error) {
 	return n, r.done()
 }
 
-var textMethods map[string]func(m *machine, t text, r *reader) (any, error)
+var textMethods map[string]textMethod
+
+type textMethod = func(m *machine, t text, r *reader) (any, error)
 
 func init() {
-	textMethods = map[string]func(m *machine, t text, r *reader) (any, error){
+	textMethods = map[string]textMethod{}
+	for _, group := range []map[string]textMethod{cuttingMethods(), caseMethods(), otherMethods()} {
+		maps.Copy(textMethods, group)
+	}
+}
+
+// cuttingMethods take strings apart.
+func cuttingMethods() map[string]textMethod {
+	return map[string]textMethod{
 		"strip":  stripMethod(true, true),
 		"lstrip": stripMethod(true, false),
 		"rstrip": stripMethod(false, true),
@@ -126,21 +137,16 @@ func init() {
 			}
 			return t, nil
 		},
+	}
+}
+
+// otherMethods find, join and fill up.
+func otherMethods() map[string]textMethod {
+	return map[string]textMethod{
 		"replace": func(m *machine, t text, r *reader) (any, error) {
 			old, new := r.text("old", text{}), r.text("new", text{})
 			return m.replaced(t, old, new, r.int("count", -1))
 		},
-		"upper":      each(func(_, c rune) string { return upperRune(c) }),
-		"lower":      each(func(_, c rune) string { return lowerRune(c) }),
-		"casefold":   each(func(_, c rune) string { return lowerRune(c) }),
-		"title":      each(titleRune),
-		"capitalize": each(capitalRune),
-		"swapcase": each(func(_, c rune) string {
-			if unicode.IsUpper(c) {
-				return lowerRune(c)
-			}
-			return upperRune(c)
-		}),
 		"find": func(_ *machine, t text, r *reader) (any, error) {
 			return place(t, r.text("sub", text{}), strings.Index), nil
 		},
@@ -180,17 +186,34 @@ func init() {
 			}
 			return join(t.cut(0, sign), zeros.(text), t.cut(sign, len(t.s))), nil
 		},
-		"ljust":   justify(0, 1),
-		"rjust":   justify(1, 0),
-		"center":  justify(1, 1),
-		"isdigit": all(func(r rune) bool { return unicode.IsDigit(r) }),
-		"isalpha": all(unicode.IsLetter),
-		"isalnum": all(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
-		"isspace": all(isSpace),
-		"isupper": cased(unicode.IsUpper, unicode.IsLower),
-		"islower": cased(unicode.IsLower, unicode.IsUpper),
+		"ljust":  justify(0, 1),
+		"rjust":  justify(1, 0),
+		"center": justify(1, 1),
 	}
-	textMethods["isdecimal"], textMethods["isnumeric"] = textMethods["isdigit"], all(unicode.IsNumber)
+}
+
+// caseMethods change or ask about the kinds of characters.
+func caseMethods() map[string]textMethod {
+	return map[string]textMethod{
+		"upper":      each(func(_, c rune) string { return upperRune(c) }),
+		"lower":      each(func(_, c rune) string { return lowerRune(c) }),
+		"casefold":   each(func(_, c rune) string { return lowerRune(c) }),
+		"title":      each(titleRune),
+		"capitalize": each(capitalRune),
+		"swapcase": each(func(_, c rune) string {
+			if unicode.IsUpper(c) {
+				return lowerRune(c)
+			}
+			return upperRune(c)
+		}),
+		"isdigit":   all(unicode.IsDigit),
+		"isalpha":   all(unicode.IsLetter),
+		"isalnum":   all(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
+		"isspace":   all(isSpace),
+		"isupper":   cased(unicode.IsUpper, unicode.IsLower),
+		"islower":   cased(unicode.IsLower, unicode.IsUpper),
+		"isdecimal": all(unicode.IsDigit), "isnumeric": all(unicode.IsNumber),
+	}
 }
 
 func stripMethod(left, right bool) func(*machine, text, *reader) (any, error) {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"unicode"
 )
@@ -11,7 +12,14 @@ type test func(m *machine, v any, a args) (bool, error)
 var tests map[string]test
 
 func init() {
-	tests = map[string]test{
+	tests = kindTests()
+	maps.Copy(tests, valueTests())
+	addComparisons()
+}
+
+// kindTests ask what kind of value it is.
+func kindTests() map[string]test {
+	return map[string]test{
 		"defined":   kind(func(v any) bool { _, ok := v.(*undefined); return !ok }),
 		"undefined": kind(func(v any) bool { _, ok := v.(*undefined); return ok }),
 		"none":      kind(func(v any) bool { return v == nil }),
@@ -31,8 +39,10 @@ func init() {
 			return false
 		}),
 		"sequence": kind(func(v any) bool {
-			switch v.(type) {
-			case text, *list, *dict, *numbers, *undefined:
+			switch v := v.(type) {
+			case *list:
+				return v.view == ""
+			case text, *dict, *numbers, *undefined:
 				return true
 			}
 			return false
@@ -44,6 +54,12 @@ func init() {
 			}
 			return false
 		}),
+	}
+}
+
+// valueTests ask about the value.
+func valueTests() map[string]test {
+	return map[string]test{
 		"escaped": kind(func(any) bool { return false }),
 		"lower":   onText(func(s string) bool { return caseIs(s, unicode.IsLower, unicode.IsUpper) }),
 		"upper":   onText(func(s string) bool { return caseIs(s, unicode.IsUpper, unicode.IsLower) }),
@@ -76,6 +92,10 @@ func init() {
 		"filter": onText(func(s string) bool { return filters[s] != nil }),
 		"test":   onText(func(s string) bool { return tests[s] != nil }),
 	}
+}
+
+// addComparisons adds the tests that are operators, with all their names.
+func addComparisons() {
 	for op, names := range map[string]string{
 		"==": "== eq equalto", "!=": "!= ne", "<": "< lt lessthan", "<=": "<= le", ">": "> gt greaterthan", ">=": ">= ge",
 	} {

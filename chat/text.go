@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -25,13 +26,35 @@ func foreign(s string) text {
 // cut is the part from one byte up to another.
 func (t text) cut(from, to int) text {
 	out := text{s: t.s[from:to]}
-	for _, s := range t.spans {
+	first, _ := slices.BinarySearchFunc(t.spans, from, func(s tokenizer.Span, from int) int {
+		if s.To <= from {
+			return -1
+		}
+		return 1
+	})
+	for _, s := range t.spans[first:] {
+		if s.From >= to {
+			break
+		}
 		s.From, s.To = max(s.From, from)-from, min(s.To, to)-from
 		if s.From < s.To {
 			out.spans = append(out.spans, s)
 		}
 	}
 	return out
+}
+
+// part is the part from one character up to another, of which there are that many.
+func (t text) part(from, to int64) text {
+	at := func(i, n int) int {
+		for ; n > 0; n-- {
+			_, size := utf8.DecodeRuneInString(t.s[i:])
+			i += size
+		}
+		return i
+	}
+	start := at(0, int(from))
+	return t.cut(start, at(start, int(max(to-from, 0))))
 }
 
 // isForeign reports whether any of it came with the messages.

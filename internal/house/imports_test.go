@@ -22,7 +22,8 @@ var layers = map[string][]string{
 	"ops/ref":   {},
 	"ops":       {"graph", "vk", "shaders", "internal"},
 	"memmamba":  {"ops", "graph", "vk", "shaders", "sample", "internal"},
-	"cmd/mmrun": {"memmamba", "vk", "models", "tokenizer", "sample", "internal"},
+	"cmd/mmrun": {"memmamba", "vk", "models", "tokenizer", "chat", "sample", "internal"},
+	"chat":      {"tokenizer"},
 	"tokenizer": {"internal"},
 	"sample":    {"internal"},
 	"internal":  {"internal", "tokenizer", "sample"},
@@ -46,6 +47,7 @@ var outside = map[string][]string{
 	"github.com/goki/vulkan":     {"vk"},
 	"github.com/urfave/cli/v2":   {"cmd/mmrun"},
 	"github.com/dlclark/regexp2": {"tokenizer"},
+	"github.com/rivo/uniseg":     {"tokenizer"},
 }
 
 type goPackage struct {
