@@ -55,6 +55,9 @@ func (c *config) open(folder fs.FS, path func(string) string) (*Tokenizer, error
 		{modelName, ParseModel},
 		{vocabName, func(name string, vocab []byte) (*Tokenizer, error) {
 			merges, err := fs.ReadFile(folder, mergesName)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("%s: no such file, which belongs to %s", path(mergesName), vocabName)
+			}
 			if err != nil {
 				return nil, fileError(path(mergesName), err)
 			}
