@@ -16,8 +16,9 @@ import (
 
 // Template is a chat template. Any number of goroutines may render it.
 type Template struct {
-	name string
-	body []stmt
+	name   string
+	body   []stmt
+	limits limits
 
 	// Tokens are the special tokens that the template may name, such as bos_token and eos_token. Load
 	// fills it; it is not to be changed while the template is rendered.
@@ -59,7 +60,7 @@ func Parse(name, source string) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &Template{name: name, body: body}, nil
+	return &Template{name: name, body: body, limits: usual}, nil
 }
 
 // Message is one message of a conversation.
@@ -117,7 +118,7 @@ type Rendered struct {
 
 // Render makes the text of a conversation. Errors name the template; [Error] is in them.
 func (t *Template) Render(in Input) (Rendered, error) {
-	m := &machine{now: in.Now, deadline: time.Now().Add(maxTime), out: &builder{}}
+	m := &machine{now: in.Now, deadline: time.Now().Add(t.limits.time), steps: t.limits.steps, out: &builder{}}
 	if m.now.IsZero() {
 		m.now = time.Now()
 	}
@@ -125,7 +126,7 @@ func (t *Template) Render(in Input) (Rendered, error) {
 	if err != nil {
 		return Rendered{}, fmt.Errorf("%s: %w", t.name, err)
 	}
-	m.work = min(baseWork+workEach*int64(size), mostWork)
+	m.work = min(t.limits.work+t.limits.each*int64(size), mostWork)
 	if _, err := m.run(t.body, s); err != nil {
 		return Rendered{}, fmt.Errorf("%s: %w", t.name, err)
 	}

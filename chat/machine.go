@@ -6,12 +6,17 @@ import (
 	"time"
 )
 
-// Bounds of one rendering. A template is a stranger's program: it ends, whatever it says.
+// limits bound one rendering. A template is a stranger's program: it ends, whatever it says.
+type limits struct {
+	steps int   // values worked out
+	work  int64 // bytes of text copied or searched, and 16 for each entry of a list
+	each  int64 // more of that for each byte of the messages
+	time  time.Duration
+}
+
+var usual = limits{steps: 4_000_000, work: 64 << 20, each: 256, time: 10 * time.Second}
+
 const (
-	maxSteps = 4_000_000 // values worked out
-	maxTime  = 10 * time.Second
-	baseWork = 64 << 20 // bytes of text copied or searched, and 16 for each entry of a list
-	workEach = 256      // more of that for each byte of the messages
 	mostWork = 1 << 30
 	maxRange = 100_000 // entries of range(); Jinja's sandbox has the same bound
 )
@@ -20,7 +25,7 @@ const (
 type machine struct {
 	now      time.Time
 	deadline time.Time
-	steps    int
+	steps    int   // left
 	work     int64 // left
 	calls    int   // of macros inside one another
 	out      *builder
@@ -28,16 +33,16 @@ type machine struct {
 
 var (
 	errSteps = errors.New("the template takes too many steps")
-	errTime  = fmt.Errorf("the template takes longer than %v", maxTime)
+	errTime  = errors.New("the template takes too long")
 	errWork  = errors.New("the template makes too much text, or too long lists")
 )
 
 // step counts one step and some bytes of work.
 func (m *machine) step(bytes int) error {
-	m.steps++
+	m.steps--
 	m.work -= int64(bytes)
 	switch {
-	case m.steps > maxSteps:
+	case m.steps < 0:
 		return errSteps
 	case m.work < 0:
 		return errWork

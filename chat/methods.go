@@ -19,6 +19,9 @@ func method(of any, name string) *native {
 				}
 				r := newReader(name, a)
 				out, err := f(m, v, r)
+				if parts, ok := out.(*list); ok && err == nil {
+					err = m.entries(4 * len(parts.items))
+				}
 				if err == nil {
 					err = r.done()
 				}

@@ -134,31 +134,36 @@ func (t text) trim(left, right bool, is func(rune) bool) text {
 	return t.cut(from, to)
 }
 
-// replace replaces the first count of old by new, all of them when count is negative.
+// replace replaces the first count of old by new, all of them when count is negative. Nothing as old
+// stands in front of every character and at the end.
 func (t text) replace(old, new text, count int) text {
+	if old.s == "" {
+		return t.between(new, count)
+	}
 	var b builder
 	at := 0
 	for ; count != 0; count-- {
 		i := strings.Index(t.s[at:], old.s)
-		if old.s == "" { // goes in front of every character, and to the end
-			_, i = utf8.DecodeRuneInString(t.s[at:])
-			if at == 0 && b.b.Len() == 0 && len(b.spans) == 0 {
-				i = 0
-			}
-			if at == len(t.s) && at > 0 {
-				i = -1
-			}
-		}
 		if i < 0 {
 			break
 		}
 		b.add(t.cut(at, at+i))
 		b.add(new)
-		if at += i + len(old.s); old.s == "" && at == len(t.s) {
-			break
-		}
+		at += i + len(old.s)
 	}
 	b.add(t.cut(at, len(t.s)))
+	return b.text()
+}
+
+func (t text) between(new text, count int) text {
+	var b builder
+	for _, c := range append(t.runes(), text{}) {
+		if count != 0 {
+			b.add(new)
+			count--
+		}
+		b.add(c)
+	}
 	return b.text()
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,7 +67,7 @@ func tokenizeAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.name, err)
 	}
-	return printText(c, jsonArray(ids))
+	return writeIDs(c.App.Writer, ids)
 }
 
 func chosenTokenizer(c *cli.Context) (*tokenizer.Tokenizer, error) {
@@ -94,14 +95,22 @@ func chosenTokenizer(c *cli.Context) (*tokenizer.Tokenizer, error) {
 	return tokenizer.Parse(path, data)
 }
 
-// jsonArray is ids on one line; a book has a million of them.
-func jsonArray(ids []int32) string {
+// writeIDs writes ids as a JSON array on one line, piece by piece: a book has a million of them.
+func writeIDs(w io.Writer, ids []int32) error {
 	b := []byte{'['}
 	for i, id := range ids {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendInt(b, int64(id), 10)
+		if b = strconv.AppendInt(b, int64(id), 10); len(b) > 1<<16 {
+			if _, err := w.Write(b); err != nil {
+				return fmt.Errorf("standard output: %w", err)
+			}
+			b = b[:0]
+		}
 	}
-	return string(append(b, "]\n"...))
+	if _, err := w.Write(append(b, "]\n"...)); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
 }
