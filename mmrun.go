@@ -107,13 +107,9 @@ func open(src checkpoint.Source, o Options) (*Model, error) {
 	return m, nil
 }
 
-// ReadTokenizer reads the tokenizer of a model's files.
+// ReadTokenizer reads the tokenizer of a model's files: tokenizer.json, or what older models have in its place.
 func ReadTokenizer(src checkpoint.Source) (*tokenizer.Tokenizer, error) {
-	data, err := src.File("tokenizer.json")
-	if err != nil {
-		return nil, refused(err)
-	}
-	t, err := tokenizer.Parse(src.Path("tokenizer.json"), data)
+	t, err := tokenizer.Open(checkpoint.Files(src), src.Path)
 	return t, refused(err)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/sample"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 // GenerateOptions say how a text is continued.
@@ -91,7 +92,8 @@ func (s *Session) generate(ctx context.Context, prompt string, o GenerateOptions
 // encode turns a prompt into tokens. An empty one is none where the sequence has text.
 func (s *Session) encode(prompt string) ([]int32, error) {
 	if prompt != "" {
-		return s.model.tokenizer.Encode(prompt)
+		// A text that goes on has no beginning, and one that is to go on has no end.
+		return s.model.tokenizer.EncodeWith(prompt, tokenizer.Options{Continues: s.state.Position() > 0, NoEnd: true})
 	}
 	if s.state.Position() == 0 {
 		return nil, ErrEmptyPrompt

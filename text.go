@@ -35,7 +35,7 @@ const unfinishedTokens = 16
 // NewText returns an empty text. It follows recent tokens, if there are any: a character that these left unfinished
 // goes on.
 func NewText(t *tokenizer.Tokenizer, stop []string, recent ...int32) *Text {
-	w := &Text{Stop: stop, stream: t.NewStream()}
+	w := &Text{Stop: stop, stream: t.ContinueStream()}
 	for _, id := range recent[max(0, len(recent)-unfinishedTokens):] {
 		w.stream.Push(id) // its text was written before
 	}

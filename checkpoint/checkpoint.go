@@ -134,3 +134,23 @@ func reason(name string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
+
+// Files are the small files of a source as a file system, of which [fs.ReadFile] reads them.
+func Files(src Source) fs.FS { return files{src} }
+
+type files struct{ Source }
+
+func (f files) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: errors.ErrUnsupported}
+}
+
+func (f files) ReadFile(name string) ([]byte, error) {
+	data, err := f.File(name)
+	if err == nil {
+		return data, nil
+	}
+	if reason := errors.Unwrap(err); reason != nil { // whoever reads it names the file
+		err = reason
+	}
+	return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+}

@@ -10,6 +10,7 @@ import (
 type added struct {
 	id                         int32
 	singleWord, lstrip, rstrip bool
+	special                    bool
 }
 
 // matcher finds added tokens: the leftmost, and of those that begin there the longest.
@@ -49,11 +50,11 @@ func (m *matcher) add(content string, token added) {
 	}
 }
 
-// longest returns the longest token that text begins with, and its length in bytes.
-func (m *matcher) longest(text string) (token *added, size int) {
+// longest returns the longest token that text begins with and that is allowed, and its length in bytes.
+func (m *matcher) longest(text string, allowed func(t *added, size int) bool) (token *added, size int) {
 	n := m.first[text[0]]
 	for i := 1; n != nil; i++ {
-		if n.token != nil {
+		if n.token != nil && allowed(n.token, i) {
 			token, size = n.token, i
 		}
 		if i == len(text) {
@@ -64,15 +65,19 @@ func (m *matcher) longest(text string) (token *added, size int) {
 	return token, size
 }
 
+// search is what split asks and tells.
+type search struct {
+	allowed func(t *added, from, to int) bool // whether the token may stand there
+	token   func(id int32)
+	piece   func(from, to int) error // text between tokens
+}
+
 // split cuts text at its added tokens and reports tokens and the pieces between them in order.
 // White space that a token strips belongs to the token.
-func (m *matcher) split(text string, token func(id int32), piece func(string) error) error {
-	if m.empty {
-		return piece(text)
-	}
+func (m *matcher) split(text string, s search) error {
 	done := 0
-	for i := 0; i < len(text); {
-		t, size := m.longest(text[i:])
+	for i := 0; i < len(text) && !m.empty; {
+		t, size := m.longest(text[i:], func(t *added, size int) bool { return s.allowed(t, i, i+size) })
 		if t == nil {
 			i++
 			continue
@@ -90,17 +95,17 @@ func (m *matcher) split(text string, token func(id int32), piece func(string) er
 			i = to
 		}
 		if done < from {
-			if err := piece(text[done:from]); err != nil {
+			if err := s.piece(done, from); err != nil {
 				return err
 			}
 		}
-		token(t.id)
+		s.token(t.id)
 		done = to
 	}
 	if done == len(text) {
 		return nil
 	}
-	return piece(text[done:])
+	return s.piece(done, len(text))
 }
 
 func endsWithWord(s string) bool {

@@ -1,12 +1,22 @@
 package tokenizer
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
-// bpe is the byte-pair model over raw bytes.
+// bpe is the byte-pair model, over bytes or over characters.
 type bpe struct {
-	symbols [256]int32       // id of the token of a single byte, -1 without one
+	bytes   *[256]int32      // over bytes: the token of each, -1 without one
+	chars   map[rune]int32   // over characters: their tokens
 	merges  map[pair]merge   // what two neighbours become
 	whole   map[string]int32 // with ignore_merges: words that are tokens as they stand
+	longest int              // of whole, in bytes
+
+	unk     int32       // for what has no token, -1 without one
+	fuseUnk bool        // one unk for neighbours that have none
+	byteIDs *[256]int32 // byte_fallback: tokens for the bytes of such a character
+	edges   *edges
 }
 
 type pair struct{ left, right int32 }
@@ -18,49 +28,106 @@ type merge struct{ rank, id int32 }
 // -1 marks a symbol that went into its left neighbour.
 type symbol struct{ id, prev, next int32 }
 
-// encoder holds one Encode call: the result and scratch space.
-type encoder struct {
-	bpe  *bpe
-	ids  []int32
-	seen map[string]span // words encoded before, as spans of ids
-	list []symbol
-	heap []uint64 // rank<<32 | index of the left symbol
+// longWord is the length in bytes from which a word is taken apart where no merge can cross.
+const longWord = 32
+
+// encode appends the tokens of a word. A long one is cut where no merge can reach across, which
+// changes nothing and bounds the work and the memory.
+func (b *bpe) encode(e *encoder, w string) error {
+	if len(w) <= b.longest {
+		if id, ok := b.whole[w]; ok {
+			e.ids = append(e.ids, id)
+			return nil
+		}
+	}
+	if len(w) < longWord || b.edges == nil {
+		return b.merge(e, w)
+	}
+	from := 0
+	last := rune(-1)
+	for i := 0; i < len(w); {
+		r, n := rune(w[i]), 1
+		if b.bytes == nil {
+			r, n = utf8.DecodeRuneInString(w[i:])
+		}
+		if last >= 0 && b.edges.parts(last, r) {
+			if err := e.remember(w[from:i], b.merge); err != nil {
+				return err
+			}
+			from = i
+		}
+		last = r
+		i += n
+	}
+	if from == 0 {
+		return b.merge(e, w)
+	}
+	return e.remember(w[from:], b.merge)
 }
 
-type span struct{ from, to int }
-
-// token appends an added token.
-func (e *encoder) token(id int32) { e.ids = append(e.ids, id) }
-
-// word appends the tokens of one word, its bytes as in the text.
-func (e *encoder) word(w string) error {
-	if s, ok := e.seen[w]; ok {
-		e.ids = append(e.ids, e.ids[s.from:s.to]...)
-		return nil
+// symbols fills e.list with the tokens of the bytes or characters of w.
+func (b *bpe) symbols(e *encoder, w string) error {
+	e.list = e.list[:0]
+	add := func(id int32) {
+		n := int32(len(e.list))
+		e.list = append(e.list, symbol{id, n - 1, n + 1})
 	}
-	from := len(e.ids)
-	if id, ok := e.bpe.whole[w]; ok {
-		e.ids = append(e.ids, id)
-	} else if err := e.merge(w); err != nil {
-		return err
+	unknown := false
+	var few [4]int32
+	for i := 0; i < len(w); {
+		id, n := b.first(w[i:])
+		bytes, isBytes := few[:0], false
+		if id < 0 {
+			bytes, isBytes = inBytes(few[:0], b.byteIDs, w[i:i+n])
+		}
+		switch {
+		case id >= 0:
+			add(id)
+		case isBytes:
+			for _, id := range bytes {
+				add(id)
+			}
+		case b.unk < 0:
+			return b.missing(w[i : i+n])
+		case !unknown || !b.fuseUnk:
+			add(b.unk)
+		}
+		unknown = id < 0 && !isBytes
+		i += n
 	}
-	e.seen[w] = span{from, len(e.ids)}
+	if n := len(e.list); n > 0 {
+		e.list[n-1].next = -1
+	}
 	return nil
 }
 
-// merge appends the tokens of w. A heap over the pairs keeps long words at n log n.
-func (e *encoder) merge(w string) error {
-	e.list, e.heap = e.list[:0], e.heap[:0]
-	for i := range len(w) {
-		id := e.bpe.symbols[w[i]]
-		if id < 0 {
-			return fmt.Errorf("byte 0x%02X (%q in the vocabulary's alphabet) has no token", w[i], charOf[w[i]])
-		}
-		e.list = append(e.list, symbol{id, int32(i) - 1, int32(i) + 1})
+// first returns the token of the first byte or character of w, -1 without one, and its length.
+func (b *bpe) first(w string) (id int32, n int) {
+	if b.bytes != nil {
+		return b.bytes[w[0]], 1
 	}
-	e.list[len(w)-1].next = -1
-	for i := range len(w) - 1 {
-		e.offer(int32(i))
+	r, n := utf8.DecodeRuneInString(w)
+	if id, ok := b.chars[r]; ok {
+		return id, n
+	}
+	return -1, n
+}
+
+func (b *bpe) missing(s string) error {
+	if b.bytes != nil {
+		return fmt.Errorf("byte 0x%02X (%q in the vocabulary's alphabet) has no token", s[0], charOf[s[0]])
+	}
+	return fmt.Errorf("the character %q has no token", s)
+}
+
+// merge appends the tokens of w. A heap over the pairs keeps long words at n log n.
+func (b *bpe) merge(e *encoder, w string) error {
+	e.heap = e.heap[:0]
+	if err := b.symbols(e, w); err != nil {
+		return err
+	}
+	for i := range max(len(e.list)-1, 0) {
+		b.offer(e, int32(i))
 	}
 	for len(e.heap) > 0 {
 		top := e.pop()
@@ -70,7 +137,7 @@ func (e *encoder) merge(w string) error {
 			continue
 		}
 		right := &e.list[s.next]
-		m, ok := e.bpe.merges[pair{s.id, right.id}]
+		m, ok := b.merges[pair{s.id, right.id}]
 		if !ok || m.rank != rank {
 			continue // the pair that was offered is gone
 		}
@@ -78,11 +145,14 @@ func (e *encoder) merge(w string) error {
 		right.id = -1
 		if s.next >= 0 {
 			e.list[s.next].prev = at
-			e.offer(at)
+			b.offer(e, at)
 		}
 		if s.prev >= 0 {
-			e.offer(s.prev)
+			b.offer(e, s.prev)
 		}
+	}
+	if len(e.list) == 0 {
+		return nil
 	}
 	for at := int32(0); at >= 0; at = e.list[at].next {
 		e.ids = append(e.ids, e.list[at].id)
@@ -91,13 +161,16 @@ func (e *encoder) merge(w string) error {
 }
 
 // offer puts the pair that begins at symbol at on the heap, if it merges.
-func (e *encoder) offer(at int32) {
+func (b *bpe) offer(e *encoder, at int32) {
 	s := e.list[at]
-	m, ok := e.bpe.merges[pair{s.id, e.list[s.next].id}]
-	if !ok {
-		return
+	if m, ok := b.merges[pair{s.id, e.list[s.next].id}]; ok {
+		e.push(uint64(m.rank)<<32 | uint64(at))
 	}
-	h := append(e.heap, uint64(m.rank)<<32|uint64(at))
+}
+
+// push puts an entry on the heap.
+func (e *encoder) push(entry uint64) {
+	h := append(e.heap, entry)
 	e.heap = h
 	for i := len(h) - 1; i > 0; {
 		parent := (i - 1) / 2
@@ -131,4 +204,37 @@ func (e *encoder) pop() uint64 {
 	}
 	e.heap = h
 	return top
+}
+
+// edges knows the neighbours that a merge can bring into one token: the last byte or character of some
+// left side before the first of its right side.
+type edges struct {
+	low  [256][256]bool
+	high map[[2]rune]bool
+	all  map[rune]int32 // characters that are tokens; nil over bytes
+}
+
+func (e *edges) add(left, right rune) {
+	if left < 256 && right < 256 {
+		e.low[left][right] = true
+		return
+	}
+	e.high[[2]rune{left, right}] = true
+}
+
+// parts reports that no merge joins the two, and that neither is written with other tokens than its own.
+func (e *edges) parts(left, right rune) bool {
+	if left < 256 && right < 256 {
+		if e.low[left][right] {
+			return false
+		}
+	} else if e.high[[2]rune{left, right}] {
+		return false
+	}
+	if e.all == nil {
+		return true
+	}
+	_, okLeft := e.all[left]
+	_, okRight := e.all[right]
+	return okLeft && okRight
 }

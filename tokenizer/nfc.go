@@ -7,24 +7,38 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxMarks is the number of marks in a row up to which norm.NFC is sure to apply no stream-safe
-// treatment: that begins after 30 non-starters, and one rune decomposes into at most three.
+// maxMarks is the number of marks in a row up to which the norm package is sure to apply no stream-safe
+// treatment: that begins after 30 non-starters, and a mark decomposes into at most three.
 const maxMarks = 10
 
-// nfc returns Unicode's canonical composition of s. The norm package breaks long runs of marks
-// with a U+034F that Unicode's NFC does not have, so text with such runs is composed here.
-func nfc(s string) string {
-	if longestRunOfMarks(s) <= maxMarks {
-		return norm.NFC.String(s)
+// unicodeForm returns the function that brings a text into one of Unicode's normal forms. The norm
+// package breaks long runs of marks with a U+034F that Unicode's forms do not have, so text with such
+// runs is worked out here.
+func unicodeForm(form norm.Form) func(string) string {
+	return func(s string) string {
+		if longestRunOfMarks(s) <= maxMarks {
+			return form.String(s)
+		}
+		switch form {
+		case norm.NFC:
+			return compose(decompose(s, norm.NFD))
+		case norm.NFKC:
+			return compose(decompose(s, norm.NFKD))
+		}
+		marks := decompose(s, form)
+		out := make([]rune, len(marks))
+		for i, m := range marks {
+			out[i] = m.r
+		}
+		return string(out)
 	}
-	return compose(decompose(s))
 }
 
 // longestRunOfMarks counts the runes in a row that may combine with what stands before them.
 func longestRunOfMarks(s string) int {
 	run, longest := 0, 0
 	for i, r := range s {
-		if r < utf8.RuneSelf || norm.NFC.PropertiesString(s[i:]).BoundaryBefore() {
+		if r < utf8.RuneSelf || norm.NFKC.PropertiesString(s[i:]).BoundaryBefore() {
 			run = 0
 			continue
 		}
@@ -40,11 +54,11 @@ type mark struct {
 	class uint8
 }
 
-// decompose returns the canonical decomposition of s in canonical order.
-func decompose(s string) []mark {
+// decompose returns the decomposition of s in canonical order; form is NFD or NFKD.
+func decompose(s string, form norm.Form) []mark {
 	out := make([]mark, 0, len(s))
 	for _, r := range s {
-		for _, d := range norm.NFD.String(string(r)) {
+		for _, d := range form.String(string(r)) {
 			out = append(out, mark{d, norm.NFD.PropertiesString(string(d)).CCC()})
 		}
 	}

@@ -14,7 +14,7 @@ type file struct {
 	PreTokenizer  *part        `json:"pre_tokenizer"`
 	PostProcessor *part        `json:"post_processor"`
 	Decoder       *part        `json:"decoder"`
-	Model         *model       `json:"model"`
+	Model         *modelField  `json:"model"`
 }
 
 type addedToken struct {
@@ -27,16 +27,24 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
-// model is the field model. Merges are "a b" strings or [a, b] pairs.
-type model struct {
-	Type         string           `json:"type"`
-	Dropout      float64          `json:"dropout"`
-	Prefix       string           `json:"continuing_subword_prefix"`
-	Suffix       string           `json:"end_of_word_suffix"`
-	ByteFallback bool             `json:"byte_fallback"`
-	IgnoreMerges bool             `json:"ignore_merges"`
-	Vocab        map[string]int64 `json:"vocab"`
-	Merges       json.RawMessage  `json:"merges"`
+// modelField is the field model. The vocabulary is an object of ids, or, of a unigram model, a list of
+// tokens with their scores; merges are "a b" strings or [a, b] pairs.
+type modelField struct {
+	Type         string          `json:"type"`
+	Dropout      float64         `json:"dropout"`
+	UnkToken     *string         `json:"unk_token"`
+	UnkID        *int64          `json:"unk_id"`
+	Prefix       string          `json:"continuing_subword_prefix"`
+	Suffix       string          `json:"end_of_word_suffix"`
+	FuseUnk      bool            `json:"fuse_unk"`
+	ByteFallback bool            `json:"byte_fallback"`
+	IgnoreMerges bool            `json:"ignore_merges"`
+	Vocab        json.RawMessage `json:"vocab"`
+	Merges       json.RawMessage `json:"merges"`
+
+	ids    map[string]int64 // the vocabulary, once it is read
+	pairs  [][2]string      // the merges, once they are read
+	scores []float64        // of a unigram model, by id
 }
 
 // part is one component of the pipeline: its type, and the fields of all supported types.
@@ -53,13 +61,30 @@ type part struct {
 	AddPrefixSpace *bool `json:"add_prefix_space"`
 	UseRegex       *bool `json:"use_regex"`
 
-	// Split, Punctuation, Digits
+	// Metaspace
+	Replacement   string `json:"replacement"`
+	PrependScheme string `json:"prepend_scheme"`
+	SplitWords    *bool  `json:"split"`
+
+	// Normalizers and decoders
+	StripLeft  *bool   `json:"strip_left"`
+	StripRight *bool   `json:"strip_right"`
+	Prepend    string  `json:"prepend"`
+	Content    *string `json:"content"`
+	Charsmap   string  `json:"precompiled_charsmap"`
+	Start      int64   `json:"start"`
+	Stop       int64   `json:"stop"`
+
+	// Split, Punctuation, Digits, CharDelimiterSplit
+	Delimiter        string   `json:"delimiter"`
 	Pattern          *pattern `json:"pattern"`
 	Behavior         behavior `json:"behavior"`
 	Invert           bool     `json:"invert"`
 	IndividualDigits bool     `json:"individual_digits"`
 
-	// TemplateProcessing
+	// TemplateProcessing, RobertaProcessing, BertProcessing
+	Cls           json.RawMessage          `json:"cls"`
+	Sep           json.RawMessage          `json:"sep"`
 	Single        []templatePiece          `json:"single"`
 	SpecialTokens map[string]templateToken `json:"special_tokens"`
 }
@@ -83,19 +108,29 @@ func parse(data []byte) (*Tokenizer, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, jsonError(err)
 	}
+	return build(&f)
+}
+
+// build makes the tokenizer that a file describes.
+func build(f *file) (*Tokenizer, error) {
 	if f.Model == nil {
 		return nil, errors.New("model: is missing")
 	}
-	t := &Tokenizer{literal: newMatcher(), normalized: newMatcher()}
+	t := newTokenizer()
 	for _, read := range []func(*file) error{
-		t.readNormalizer, t.readVocab, t.readAddedTokens, t.readMerges,
-		t.readPreTokenizer, t.readPostProcessor, readDecoder,
+		t.readNormalizer, t.readPreTokenizer, t.readVocab, t.readAddedTokens, t.readModel,
+		t.readPostProcessor, t.readDecoder,
 	} {
-		if err := read(&f); err != nil {
+		if err := read(f); err != nil {
 			return nil, err
 		}
 	}
+	t.fillBytes()
 	return t, nil
+}
+
+func newTokenizer() *Tokenizer {
+	return &Tokenizer{literal: newMatcher(), normalized: newMatcher(), raw: newMatcher(), ids: map[string]int32{}, bos: -1, eos: -1}
 }
 
 // jsonError says in one line where and why the JSON cannot be read.

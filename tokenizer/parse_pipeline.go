@@ -1,35 +1,20 @@
 package tokenizer
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
 )
-
-// readNormalizer reads the field normalizer.
-func (t *Tokenizer) readNormalizer(f *file) error {
-	parts := flatten(f.Normalizer, "normalizer", func(p *part) (string, []part) { return "normalizers", p.Normalizers })
-	for _, p := range parts {
-		if p.Type != "NFC" {
-			return p.unsupported("NFC and Sequence")
-		}
-		t.nfc = true
-	}
-	return nil
-}
 
 // readPreTokenizer reads the field pre_tokenizer. What stands after ByteLevel in a sequence sees
 // the alphabet's characters, so the text is written in them for those steps and only for them.
 func (t *Tokenizer) readPreTokenizer(f *file) error {
 	parts := flatten(f.PreTokenizer, "pre_tokenizer", func(p *part) (string, []part) { return "pretokenizers", p.Pretokenizers })
 	level := slices.IndexFunc(parts, func(p located) bool { return p.Type == "ByteLevel" })
-	if level < 0 {
-		return errors.New("pre_tokenizer: has no ByteLevel, only byte-level tokenizers are supported")
-	}
+	t.byteLevel = level >= 0
 	for i, p := range parts {
 		s, err := p.step()
 		if err != nil {
@@ -43,147 +28,121 @@ func (t *Tokenizer) readPreTokenizer(f *file) error {
 			t.steps = append(t.steps, writeAlphabet)
 		}
 	}
-	if level < len(parts)-1 {
+	if t.byteLevel && level < len(parts)-1 {
 		t.steps = append(t.steps, readAlphabet)
 	}
 	return nil
 }
 
-func writeAlphabet(piece string, yield func(string) error) error { return yield(toAlphabet(piece)) }
+func writeAlphabet(p piece, yield func(piece) error) error {
+	p.text = toAlphabet(p.text)
+	return yield(p)
+}
 
-func readAlphabet(piece string, yield func(string) error) error {
-	word, ok := fromAlphabet(piece)
+func readAlphabet(p piece, yield func(piece) error) error {
+	word, ok := fromAlphabet(p.text)
 	if !ok {
-		return fmt.Errorf("%q has characters outside the byte alphabet", piece)
+		return fmt.Errorf("%q has characters outside the byte alphabet", p.text)
 	}
-	return yield(word)
+	p.text = word
+	return yield(p)
 }
 
 // step returns the step that a component of pre_tokenizer describes.
 func (l located) step() (step, error) {
-	b := l.Behavior
-	if b == "" && l.Type == "Punctuation" {
-		b = isolated
-	}
 	switch l.Type {
 	case "ByteLevel":
 		if l.AddPrefixSpace == nil {
 			return nil, fmt.Errorf("%s.add_prefix_space: is missing", l.field)
 		}
-		return byteLevel(*l.AddPrefixSpace, l.UseRegex == nil || *l.UseRegex), nil
+		return byteLevel(*l.AddPrefixSpace, isTrue(l.UseRegex, true)), nil
 	case "Digits":
 		if l.IndividualDigits {
 			return cutting(findRunes(unicode.IsNumber), isolated), nil
 		}
 		return cutting(findRunes(unicode.IsNumber), contiguous), nil
+	case "Whitespace":
+		return words, nil
+	case "WhitespaceSplit":
+		return cutting(findRunes(unicode.IsSpace), removed), nil
+	case "CharDelimiterSplit":
+		char, n := utf8.DecodeRuneInString(l.Delimiter)
+		if n == 0 || n != len(l.Delimiter) {
+			return nil, fmt.Errorf("%s.delimiter: %q is not one character", l.field, l.Delimiter)
+		}
+		return cutting(findRunes(func(r rune) bool { return r == char }), removed), nil
+	case "Metaspace":
+		return l.metaspace()
 	case "Punctuation", "Split":
-		if !b.valid() {
-			return nil, fmt.Errorf("%s.behavior: %q is not supported", l.field, b)
-		}
-		if l.Type == "Punctuation" {
-			return cutting(findRunes(isPunctuation), b), nil
-		}
-		re, err := l.compile()
-		if err != nil {
-			return nil, err
-		}
-		return cutting(findPattern(re, l.Invert), b), nil
+		return l.split()
 	}
-	return nil, l.unsupported("ByteLevel, Split, Punctuation, Digits and Sequence")
+	return nil, l.unsupported("ByteLevel, Metaspace, Split, Punctuation, Digits, Whitespace, WhitespaceSplit, CharDelimiterSplit and Sequence")
 }
 
-// compile compiles the pattern of a Split. Hugging Face's engine is Oniguruma; the constructs that
-// mean something else here are refused.
+// split is the step of Split and Punctuation.
+func (l located) split() (step, error) {
+	b := l.Behavior
+	if b == "" && l.Type == "Punctuation" {
+		b = isolated
+	}
+	if !b.valid() {
+		return nil, fmt.Errorf("%s.behavior: %q is not supported", l.field, b)
+	}
+	if l.Type == "Punctuation" {
+		return cutting(findRunes(isPunctuation), b), nil
+	}
+	re, err := l.compile()
+	if err != nil {
+		return nil, err
+	}
+	return cutting(findPattern(re, l.Invert), b), nil
+}
+
+// metaspace is the step of Metaspace.
+func (l located) metaspace() (step, error) {
+	mark, scheme, err := l.spaceMark()
+	if err != nil {
+		return nil, err
+	}
+	return metaspace(mark, scheme, isTrue(l.SplitWords, true)), nil
+}
+
+// spaceMark are the fields that Metaspace has as a pre-tokenizer and as a decoder: the character for a
+// space, and where one is put in front. Early files say the latter with add_prefix_space.
+func (l located) spaceMark() (mark, scheme string, err error) {
+	mark, scheme = l.Replacement, l.PrependScheme
+	if mark == "" {
+		mark = spaceMark
+	}
+	if scheme == "" {
+		scheme = "always"
+		if !isTrue(l.AddPrefixSpace, true) {
+			scheme = "never"
+		}
+	}
+	if utf8.RuneCountInString(mark) != 1 {
+		return "", "", fmt.Errorf("%s.replacement: %q is not one character", l.field, mark)
+	}
+	if scheme != "always" && scheme != "first" && scheme != "never" {
+		return "", "", fmt.Errorf("%s.prepend_scheme: %q is not supported, only always, first and never", l.field, scheme)
+	}
+	return mark, scheme, nil
+}
+
+// spaceMark is the character that SentencePiece writes for a space.
+const spaceMark = "▁"
+
+// compile compiles the pattern of a Split.
 func (l located) compile() (*regexp2.Regexp, error) {
 	switch p := l.Pattern; {
 	case p == nil || p.Regex == nil && p.String == nil:
 		return nil, fmt.Errorf("%s.pattern: is missing", l.field)
 	case p.Regex == nil:
-		return regexp2.Compile(regexp2.Escape(*p.String), regexp2.None)
-	case strings.Contains(*p.Regex, "[:") || strings.Contains(*p.Regex, "&&"):
-		return nil, fmt.Errorf("%s.pattern: %q has a POSIX class or an intersection, which are not supported", l.field, *p.Regex)
+		return compilePattern(regexp2.Escape(*p.String))
 	}
-	re, err := regexp2.Compile(*l.Pattern.Regex, regexp2.Multiline) // in Oniguruma's syntax ^ and $ are a line's
-	if err != nil {                                                 // the message quotes the pattern, line breaks and all
-		return nil, fmt.Errorf("%s.pattern: %s", l.field, strings.ReplaceAll(err.Error(), "\n", `\n`))
+	re, err := compilePattern(*l.Pattern.Regex)
+	if err != nil {
+		return nil, fmt.Errorf("%s.pattern: %w", l.field, err)
 	}
 	return re, nil
-}
-
-// templatePiece is one entry of a template: the text or a special token.
-type templatePiece struct {
-	Sequence *struct {
-		ID string `json:"id"`
-	} `json:"Sequence"`
-	SpecialToken *struct {
-		ID string `json:"id"`
-	} `json:"SpecialToken"`
-}
-
-type templateToken struct {
-	IDs []int64 `json:"ids"`
-}
-
-// readPostProcessor reads the field post_processor: the tokens around a text.
-func (t *Tokenizer) readPostProcessor(f *file) error {
-	parts := flatten(f.PostProcessor, "post_processor", func(p *part) (string, []part) { return "processors", p.Processors })
-	for _, p := range parts {
-		switch p.Type {
-		case "ByteLevel": // trims offsets, adds nothing
-		case "TemplateProcessing":
-			prefix, suffix, err := t.template(p)
-			if err != nil {
-				return err
-			}
-			t.prefix = append(prefix, t.prefix...)
-			t.suffix = append(t.suffix, suffix...)
-		default:
-			return p.unsupported("ByteLevel, TemplateProcessing and Sequence")
-		}
-	}
-	return nil
-}
-
-// template returns the ids before and after the one text of a template.
-func (t *Tokenizer) template(p located) (prefix, suffix []int32, err error) {
-	ids, texts := &prefix, 0
-	for i, piece := range p.Single {
-		if piece.Sequence != nil {
-			ids = &suffix
-			texts++
-			continue
-		}
-		field := fmt.Sprintf("%s.single[%d]", p.field, i)
-		if piece.SpecialToken == nil {
-			return nil, nil, fmt.Errorf("%s: is neither Sequence nor SpecialToken", field)
-		}
-		token, ok := p.SpecialTokens[piece.SpecialToken.ID]
-		if !ok {
-			return nil, nil, fmt.Errorf("%s: %q is not in special_tokens", field, piece.SpecialToken.ID)
-		}
-		for _, id := range token.IDs {
-			if id != int64(int32(id)) || !t.known(int32(id)) {
-				return nil, nil, fmt.Errorf("%s: id %d of %q is no token", field, id, piece.SpecialToken.ID)
-			}
-			*ids = append(*ids, int32(id))
-		}
-	}
-	if texts != 1 {
-		return nil, nil, fmt.Errorf("%s.single: has the text %d times, not once", p.field, texts)
-	}
-	return prefix, suffix, nil
-}
-
-// readDecoder checks the field decoder.
-func readDecoder(f *file) error {
-	parts := flatten(f.Decoder, "decoder", func(p *part) (string, []part) { return "decoders", p.Decoders })
-	if len(parts) == 0 {
-		return errors.New("decoder: is missing, only ByteLevel is supported")
-	}
-	for _, p := range parts {
-		if p.Type != "ByteLevel" {
-			return p.unsupported("ByteLevel and Sequence")
-		}
-	}
-	return nil
 }

@@ -16,40 +16,76 @@ const maxGap = 1 << 16
 func (t *Tokenizer) readVocab(f *file) error {
 	m := f.Model
 	switch {
-	case m.Type != "BPE" && (m.Type != "" || m.Merges == nil): // early files name no type
-		return fmt.Errorf("model.type: %q is not supported, only BPE", m.Type)
+	case m.Type != "BPE" && m.Type != "Unigram" && (m.Type != "" || m.Merges == nil): // early files name no type
+		return fmt.Errorf("model.type: %q is not supported, only BPE and Unigram", m.Type)
 	case m.Dropout != 0:
 		return fmt.Errorf("model.dropout: %v is not supported, only 0", m.Dropout)
 	case m.Prefix != "":
 		return fmt.Errorf("model.continuing_subword_prefix: %q is not supported, only none", m.Prefix)
 	case m.Suffix != "":
 		return fmt.Errorf("model.end_of_word_suffix: %q is not supported, only none", m.Suffix)
-	case m.ByteFallback:
-		return errors.New("model.byte_fallback: true is not supported, only byte-level vocabularies")
-	case len(m.Vocab) == 0:
+	}
+	read := m.readIDs
+	if m.Type == "Unigram" {
+		read = m.readScores
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	if len(m.ids) == 0 {
 		return errors.New("model.vocab: is missing or empty")
 	}
 	if err := t.makeRoom(f); err != nil {
 		return err
 	}
-	t.ids = make(map[string]int32, len(m.Vocab)+len(f.AddedTokens))
-	for token, id := range m.Vocab {
+	for token, id := range m.ids {
 		if t.kinds[id] != absent {
 			return fmt.Errorf("model.vocab: %q has the id %d of another token", token, id)
 		}
-		text, ok := fromAlphabet(token)
-		if !ok {
-			text = token // as Hugging Face's decoder does; no merge of bytes leads here
+		t.tokens[id], t.kinds[id], t.ids[token] = token, plain, int32(id)
+	}
+	return nil
+}
+
+// readIDs reads the vocabulary of a byte-pair model.
+func (m *modelField) readIDs() error {
+	if m.Vocab == nil || m.ids != nil {
+		return nil
+	}
+	if err := json.Unmarshal(m.Vocab, &m.ids); err != nil {
+		var mismatch *json.UnmarshalTypeError
+		if errors.As(err, &mismatch) {
+			return fmt.Errorf("model.vocab: is a JSON %s, not %s", mismatch.Value, jsonType(mismatch.Type))
 		}
-		t.bytes[id], t.kinds[id], t.ids[token] = text, plain, int32(id)
+		return fmt.Errorf("model.vocab: %w", err)
+	}
+	return nil
+}
+
+// readScores reads the vocabulary of a unigram model. Of a token that comes twice the last counts, the
+// others keep their ids.
+func (m *modelField) readScores() error {
+	var list []json.RawMessage
+	if m.Vocab != nil && json.Unmarshal(m.Vocab, &list) != nil {
+		return errors.New("model.vocab: is not an array, as that of a unigram model is")
+	}
+	m.ids = make(map[string]int64, len(list))
+	for i, entry := range list {
+		var token *string
+		var score *float64
+		if !couple(entry, &token, &score) || token == nil || score == nil {
+			return fmt.Errorf("model.vocab[%d]: is not a token and its score", i)
+		}
+		m.ids[*token] = int64(i)
+		m.scores = append(m.scores, *score)
 	}
 	return nil
 }
 
 // makeRoom checks all ids and makes the tables by id.
 func (t *Tokenizer) makeRoom(f *file) error {
-	limit := int64(min(len(f.Model.Vocab)+len(f.AddedTokens)+maxGap, math.MaxInt32))
-	highest := int64(0)
+	limit := int64(min(max(len(f.Model.ids), len(f.Model.scores))+len(f.AddedTokens)+maxGap, math.MaxInt32))
+	highest := int64(len(f.Model.scores)) - 1
 	check := func(token string, id int64) error {
 		if id < 0 || id >= limit {
 			return fmt.Errorf("id %d of %q is outside 0 to %d", id, token, limit-1)
@@ -57,88 +93,84 @@ func (t *Tokenizer) makeRoom(f *file) error {
 		highest = max(highest, id)
 		return nil
 	}
-	for token, id := range f.Model.Vocab {
+	for token, id := range f.Model.ids {
 		if err := check(token, id); err != nil {
 			return fmt.Errorf("model.vocab: %w", err)
 		}
 	}
+	t.resize(int(highest) + 1)
 	for i, a := range f.AddedTokens {
 		if a.ID == nil {
 			return fmt.Errorf("added_tokens[%d].id: is missing", i)
+		}
+		if a.Content == "" {
+			return fmt.Errorf("added_tokens[%d].content: is missing or empty", i)
+		}
+		if _, ok := f.Model.ids[a.Content]; ok {
+			continue // has its id
 		}
 		if err := check(a.Content, *a.ID); err != nil {
 			return fmt.Errorf("added_tokens[%d].id: %w", i, err)
 		}
 	}
-	t.bytes = make([]string, highest+1)
-	t.kinds = make([]kind, highest+1)
 	return nil
 }
 
-// readAddedTokens reads added_tokens. A token that is in the model's vocabulary too keeps the
-// bytes it has there; any other stands for its content.
+// resize makes the tables by id at least n long.
+func (t *Tokenizer) resize(n int) {
+	if more := n - len(t.tokens); more > 0 {
+		t.tokens = append(t.tokens, make([]string, more)...)
+		t.kinds = append(t.kinds, make([]kind, more)...)
+		t.literals = append(t.literals, make([]bool, more)...)
+	}
+}
+
+// readAddedTokens reads added_tokens. A token that is in the model's vocabulary too keeps the id it has
+// there; of one that is listed twice the first stays; one whose id is another token's gets the next that
+// is free.
 func (t *Tokenizer) readAddedTokens(f *file) error {
-	for i, a := range f.AddedTokens {
-		id := int32(*a.ID)
-		if a.Content == "" {
-			return fmt.Errorf("added_tokens[%d].content: is missing or empty", i)
+	seen := map[string]bool{}
+	for _, a := range f.AddedTokens {
+		if seen[a.Content] {
+			continue
 		}
-		old, ok := t.ids[a.Content]
-		switch {
-		case ok && old != id:
-			return fmt.Errorf("added_tokens[%d].id: %d, but %q has the id %d", i, id, a.Content, old)
-		case !ok && t.kinds[id] != absent:
-			return fmt.Errorf("added_tokens[%d].id: %d of %q is another token's", i, id, a.Content)
-		case !ok:
-			t.ids[a.Content], t.bytes[id], t.kinds[id] = id, a.Content, plain
-		}
-		if a.Special {
-			t.kinds[id] = special
-		}
-		token := added{id: id, singleWord: a.SingleWord, lstrip: a.Lstrip, rstrip: a.Rstrip}
-		switch {
-		case !a.Normalized:
-			t.literal.add(a.Content, token)
-		case t.nfc:
-			t.normalized.add(nfc(a.Content), token)
-		default:
-			t.normalized.add(a.Content, token)
+		seen[a.Content] = true
+		if err := t.addToken(a); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// readMerges makes the byte-pair model. The field unk_token has no effect: it would stand for
-// bytes without a token, and those are an error of Encode.
-func (t *Tokenizer) readMerges(f *file) error {
-	pairs, err := mergePairs(f.Model.Merges)
+// addToken enters one added token.
+func (t *Tokenizer) addToken(a addedToken) error {
+	id, ok := t.ids[a.Content]
+	if !ok {
+		id = int32(*a.ID)
+		if int(id) < len(t.kinds) && t.kinds[id] != absent {
+			id = int32(len(t.kinds))
+		}
+		t.resize(int(id) + 1)
+		t.ids[a.Content], t.tokens[id], t.kinds[id], t.literals[id] = id, a.Content, plain, true
+	}
+	if a.Special {
+		t.kinds[id] = special
+	}
+	token := added{id: id, singleWord: a.SingleWord, lstrip: a.Lstrip, rstrip: a.Rstrip, special: a.Special}
+	if !a.Normalized {
+		t.literal.add(a.Content, token)
+		t.raw.add(a.Content, token)
+		return nil
+	}
+	if a.Special {
+		t.raw.add(a.Content, token)
+	}
+	p, err := t.normalize(piece{a.Content, inside})
 	if err != nil {
-		return err
+		return fmt.Errorf("added_tokens: %q: %w", a.Content, err)
 	}
-	vocab := f.Model.Vocab
-	t.bpe.merges = make(map[pair]merge, len(pairs))
-	for rank, p := range pairs {
-		left, okLeft := vocab[p[0]]
-		right, okRight := vocab[p[1]]
-		both, okBoth := vocab[p[0]+p[1]]
-		if !okLeft || !okRight || !okBoth {
-			return fmt.Errorf("model.merges[%d]: %q and %q or what they make is not in model.vocab", rank, p[0], p[1])
-		}
-		t.bpe.merges[pair{int32(left), int32(right)}] = merge{int32(rank), int32(both)}
-	}
-	for b := range t.bpe.symbols {
-		t.bpe.symbols[b] = -1
-		if id, ok := vocab[string(charOf[b])]; ok {
-			t.bpe.symbols[b] = int32(id)
-		}
-	}
-	if f.Model.IgnoreMerges {
-		t.bpe.whole = make(map[string]int32, len(vocab))
-		for token, id := range vocab {
-			if text, ok := fromAlphabet(token); ok {
-				t.bpe.whole[text] = int32(id)
-			}
-		}
+	if p.text != "" {
+		t.normalized.add(p.text, token)
 	}
 	return nil
 }
@@ -169,4 +201,11 @@ func mergePairs(data json.RawMessage) ([][2]string, error) {
 		pairs[i] = [2]string(l)
 	}
 	return pairs, nil
+}
+
+// couple reads a JSON array of two values.
+func couple(data json.RawMessage, first, second any) bool {
+	var both []json.RawMessage
+	return json.Unmarshal(data, &both) == nil && len(both) == 2 &&
+		json.Unmarshal(both[0], first) == nil && json.Unmarshal(both[1], second) == nil
 }

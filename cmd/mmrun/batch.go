@@ -12,6 +12,7 @@ import (
 
 	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 const defaultBatch = 8
@@ -139,7 +140,7 @@ func (b *batchRun) encode(name string, prompts []string, src source) (err error)
 		return err
 	}
 	for i, prompt := range prompts {
-		ids, err := b.tok.Encode(prompt)
+		ids, err := b.tok.EncodeWith(prompt, tokenizer.Options{NoEnd: true})
 		if err != nil {
 			return fmt.Errorf("%s: line %d: %w", name, i+1, err)
 		}

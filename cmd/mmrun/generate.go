@@ -84,8 +84,9 @@ type generation struct {
 	saves   bool                    // the state, to go on from
 	emit    func(text string) error // streams text out
 
-	prompt []int32
-	spent  engine.Timings
+	prompt    []int32
+	continues bool // the prompt goes on after a saved state
+	spent     engine.Timings
 }
 
 func generateAction(c *cli.Context) (err error) {
@@ -109,6 +110,7 @@ func generateAction(c *cli.Context) (err error) {
 	}
 	// A large vocabulary takes as long to read as a device to open.
 	encoded := make(chan error, 1)
+	g.continues = c.IsSet("state-load")
 	go func() { encoded <- g.encode(in, src) }()
 	g.opened, err = openEngine(c, src)
 	if err == nil {
@@ -189,7 +191,9 @@ func (g *generation) encode(in input, src source) (err error) {
 	if g.tok, err = src.tokenizer(); err != nil {
 		return err
 	}
-	if g.prompt, err = g.tok.Encode(in.text); err != nil {
+	// A text that goes on has no beginning, and one that is to go on has no end.
+	options := tokenizer.Options{Continues: g.continues, NoEnd: true}
+	if g.prompt, err = g.tok.EncodeWith(in.text, options); err != nil {
 		return fmt.Errorf("%s: %w", in.name, err)
 	}
 	return nil

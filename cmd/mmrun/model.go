@@ -146,11 +146,7 @@ func (s source) weights() (weights *checkpoint.Tensors, closing func(), err erro
 }
 
 func (s source) tokenizer() (*tokenizer.Tokenizer, error) {
-	name, data, err := s.read(tokenizerName)
-	if err != nil {
-		return nil, err
-	}
-	return tokenizer.Parse(name, data)
+	return tokenizer.Open(s.fsys, s.path)
 }
 
 // opened is an open model and the console that told of its loading.

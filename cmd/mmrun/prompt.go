@@ -65,15 +65,23 @@ func readFile(c *cli.Context, path string) (input, error) {
 	if path == "" {
 		return input{}, usagef("--prompt-file needs the name of a file")
 	}
+	var text strings.Builder // holds the text once, however long it is
 	if path == stdinName {
-		data, err := io.ReadAll(c.App.Reader)
-		if err != nil {
+		if _, err := io.Copy(&text, c.App.Reader); err != nil {
 			return input{}, fmt.Errorf("standard input: %w", err)
 		}
-		return input{"standard input", string(data)}, nil
+		return input{"standard input", text.String()}, nil
 	}
-	data, err := os.ReadFile(path)
-	return input{path, string(data)}, fileError(path, err)
+	f, err := os.Open(path)
+	if err != nil {
+		return input{}, fileError(path, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() < 1<<32 {
+		text.Grow(int(info.Size()))
+	}
+	_, err = io.Copy(&text, f)
+	return input{path, text.String()}, fileError(path, err)
 }
 
 // fileError names the file first and the reason last, without the system call.

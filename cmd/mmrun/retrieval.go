@@ -116,7 +116,7 @@ func shared(prompts []retrieval.Prompt) int {
 
 // continuation is what the model writes greedily after a prompt, as far as an answer goes.
 func (a *asking) continuation(ctx context.Context, state *engine.State, prompt []int32) (string, error) {
-	stream := a.tok.NewStream()
+	stream := a.tok.ContinueStream()
 	var text strings.Builder
 	options := engine.GenerateOptions{MaxTokens: retrieval.AnswerTokens,
 		Progress: func(done, _ int) { a.progress(a.done+int64(done), a.total) }}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,8 +154,12 @@ func TestStateGoesOn(t *testing.T) {
 	wantError(t, execute(t, "", "generate", "-q", "--state-load", state), exitFailure, state+": saved state: of another model")
 }
 
-func itoa(n int) string        { return strings.Trim(jsonArray([]int32{int32(n)}), "[]\n") }
-func itoas(ids []int32) string { return jsonArray(ids) }
+func itoa(n int) string { return strconv.Itoa(n) }
+func itoas(ids []int32) string {
+	var b strings.Builder
+	_ = writeIDs(&b, ids)
+	return b.String()
+}
 
 // TestInterrupt sends a signal while text streams out.
 func TestInterrupt(t *testing.T) {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,16 +20,19 @@ func tokenizeCommand() *cli.Command {
 		Category:  groupRun,
 		Usage:     "turn text into token ids, or ids into text",
 		UsageText: "mmrun tokenize [--prompt TEXT | --prompt-file FILE | -] [--decode] [FLAGS]",
-		Description: `Prints the ids as one JSON array. Without a text it reads standard input. With --decode it takes ids, as a JSON array or separated by commas or white space, and writes their text with no line end of its own and U+FFFD for bytes that are no UTF-8. No device is needed.
+		Description: `Prints the ids as one JSON array. Without a text it reads standard input. Names of special tokens in the text are those tokens, unless --no-parse-special is given. With --decode it takes ids, as a JSON array or separated by commas or white space, and writes their text, special tokens by their names, with no line end of its own and U+FFFD for bytes that are no UTF-8. No device is needed.
 
 Examples:
 mmrun tokenize --prompt "Hello, world"
+mmrun tokenize --no-special --no-parse-special "a text with <|endoftext|> in it"
 mmrun tokenize --model ~/models/mamba-130m < chapter.txt | jq length
 mmrun tokenize --tokenizer tokenizer.json --decode "12092, 13, 1533"`,
 		Flags: slices.Concat(textFlags("to turn into tokens"), []cli.Flag{
 			&cli.BoolFlag{Name: "decode", Category: "Input", Usage: "the input is token ids; write their text"},
+			&cli.BoolFlag{Name: "no-special", Category: "Input", Usage: "without the special tokens around the text, or, with --decode, in it"},
+			&cli.BoolFlag{Name: "no-parse-special", Category: "Input", Usage: "names of special tokens in the text are text"},
 			modelFlag(),
-			&cli.StringFlag{Name: "tokenizer", Category: "Model", Usage: "a tokenizer.json `FILE` instead of a model"},
+			&cli.StringFlag{Name: "tokenizer", Category: "Model", Usage: "a tokenizer.json or tokenizer.model `FILE`, or a folder with one, instead of a model"},
 		}),
 		Action: tokenizeAction,
 	}
@@ -52,13 +58,16 @@ func tokenizeAction(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		return printText(c, tok.Decode(ids))
+		if c.Bool("no-special") {
+			return printText(c, tok.Decode(ids))
+		}
+		return printText(c, tok.DecodeAll(ids))
 	}
-	ids, err := tok.Encode(in.text)
+	ids, err := tok.EncodeWith(in.text, tokenizer.Options{NoSpecial: c.Bool("no-special"), Literal: c.Bool("no-parse-special")})
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.name, err)
 	}
-	return printText(c, jsonArray(ids))
+	return writeIDs(c.App.Writer, ids)
 }
 
 func chosenTokenizer(c *cli.Context) (*tokenizer.Tokenizer, error) {
@@ -73,21 +82,35 @@ func chosenTokenizer(c *cli.Context) (*tokenizer.Tokenizer, error) {
 	if path == "" {
 		return nil, usagef("--tokenizer needs the name of a file")
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return tokenizer.Open(os.DirFS(path), func(name string) string { return filepath.Join(path, name) })
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
+	if strings.HasSuffix(path, ".model") {
+		return tokenizer.ParseModel(path, data)
+	}
 	return tokenizer.Parse(path, data)
 }
 
-// jsonArray is ids on one line; a book has a million of them.
-func jsonArray(ids []int32) string {
+// writeIDs writes ids as a JSON array on one line, piece by piece: a book has a million of them.
+func writeIDs(w io.Writer, ids []int32) error {
 	b := []byte{'['}
 	for i, id := range ids {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendInt(b, int64(id), 10)
+		if b = strconv.AppendInt(b, int64(id), 10); len(b) > 1<<16 {
+			if _, err := w.Write(b); err != nil {
+				return fmt.Errorf("standard output: %w", err)
+			}
+			b = b[:0]
+		}
 	}
-	return string(append(b, "]\n"...))
+	if _, err := w.Write(append(b, "]\n"...)); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
 }

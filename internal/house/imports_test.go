@@ -24,13 +24,14 @@ var layers = map[string][]string{
 	"checkpoint":             {"quant"},
 	"checkpoint/safetensors": {"checkpoint", "quant"},
 	"tokenizer":              {},
+	"chat":                   {"tokenizer"},
 	"sample":                 {},
 	"ops":                    {"quant", "graph", "vk", "shaders"},
 	"engine":                 {"checkpoint", "quant", "sample", "ops", "graph", "vk", "internal/config"},
 	"engine/probe":           {"engine", "quant", "ops", "graph", "vk"},
 	"memmamba":               {"engine", "ops", "graph", "internal/config"},
 	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/safetensors", "tokenizer", "sample", "vk"},
-	"cmd/mmrun":              {"", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "quant", "vk", "models", "tokenizer", "sample", "internal"},
+	"cmd/mmrun":              {"", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
 	"internal":               {"internal", "checkpoint", "checkpoint/safetensors", "quant", "tokenizer"},
 	"tools":                  {"checkpoint", "checkpoint/safetensors", "quant", "internal"},
 }
@@ -58,6 +59,7 @@ var outside = map[string][]string{
 	"github.com/goki/vulkan":     {"vk"},
 	"github.com/urfave/cli/v2":   {"cmd/mmrun"},
 	"github.com/dlclark/regexp2": {"tokenizer"},
+	"github.com/rivo/uniseg":     {"tokenizer"},
 }
 
 type goPackage struct {

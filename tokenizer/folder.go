@@ -1,0 +1,176 @@
+package tokenizer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// Names of the files that a tokenizer is in.
+const (
+	jsonName   = "tokenizer.json"
+	modelName  = "tokenizer.model"
+	vocabName  = "vocab.json"
+	mergesName = "merges.txt"
+	configName = "tokenizer_config.json"
+)
+
+// Names returns the files that [Open] may read, those first that go before others.
+func Names() []string { return []string{jsonName, modelName, vocabName, mergesName, configName} }
+
+// Open reads the tokenizer of a folder: tokenizer.json, or tokenizer.model, or vocab.json with
+// merges.txt; and the settings in tokenizer_config.json. path makes of a file's name what errors call
+// it. The error wraps [fs.ErrNotExist] when the folder has no tokenizer.
+func Open(folder fs.FS, path func(name string) string) (*Tokenizer, error) {
+	var c *config
+	data, err := fs.ReadFile(folder, configName)
+	if err == nil {
+		c, err = parseConfig(data)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		c, err = &config{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path(configName), err)
+	}
+	t, err := c.open(folder, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.apply(t); err != nil {
+		return nil, fmt.Errorf("%s: %w", path(configName), err)
+	}
+	return t, nil
+}
+
+// open reads the tokenizer itself.
+func (c *config) open(folder fs.FS, path func(string) string) (*Tokenizer, error) {
+	for _, f := range []struct {
+		name  string
+		parse func(string, []byte) (*Tokenizer, error)
+	}{
+		{jsonName, Parse},
+		{modelName, ParseModel},
+		{vocabName, func(name string, vocab []byte) (*Tokenizer, error) {
+			merges, err := fs.ReadFile(folder, mergesName)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("%s: no such file, which belongs to %s", path(mergesName), vocabName)
+			}
+			if err != nil {
+				return nil, fileError(path(mergesName), err)
+			}
+			return c.parsePair(name, vocab, path(mergesName), merges)
+		}},
+	} {
+		data, err := fs.ReadFile(folder, f.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fileError(path(f.name), err)
+		}
+		return f.parse(path(f.name), data)
+	}
+	return nil, missingError(fmt.Sprintf("%s: no such file, nor is there %s, or %s with %s",
+		path(jsonName), modelName, vocabName, mergesName))
+}
+
+// missingError says that a folder has no tokenizer.
+type missingError string
+
+func (e missingError) Error() string        { return string(e) }
+func (e missingError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// fileError names the file first and the reason last.
+func fileError(path string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// config is a tokenizer_config.json.
+type config struct {
+	AddBOS      *bool                 `json:"add_bos_token"`
+	AddEOS      *bool                 `json:"add_eos_token"`
+	AddPrefix   *bool                 `json:"add_prefix_space"`
+	BOS         tokenName             `json:"bos_token"`
+	EOS         tokenName             `json:"eos_token"`
+	Unk         tokenName             `json:"unk_token"`
+	Pad         tokenName             `json:"pad_token"`
+	Additional  tokenNames            `json:"additional_special_tokens"`
+	Class       string                `json:"tokenizer_class"`
+	AddedTokens map[string]addedToken `json:"added_tokens_decoder"`
+}
+
+// tokenName is a token's content, or an object that has it.
+type tokenName string
+
+func (n *tokenName) UnmarshalJSON(data []byte) error {
+	var s *string
+	if json.Unmarshal(data, &s) == nil {
+		if s != nil {
+			*n = tokenName(*s)
+		}
+		return nil
+	}
+	var object struct {
+		Content string `json:"content"`
+	}
+	if err := json.Unmarshal(data, &object); err != nil {
+		return err
+	}
+	*n = tokenName(object.Content)
+	return nil
+}
+
+// tokenNames is a list of them; what else stands there has no meaning here.
+type tokenNames []tokenName
+
+func (n *tokenNames) UnmarshalJSON(data []byte) error {
+	var list []tokenName
+	if json.Unmarshal(data, &list) == nil {
+		*n = list
+	}
+	return nil
+}
+
+func parseConfig(data []byte) (*config, error) {
+	var c config
+	if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")), &c); err != nil {
+		return nil, jsonError(err)
+	}
+	return &c, nil
+}
+
+// apply makes the settings that a config has in place of those of the tokenizer's own file.
+func (c *config) apply(t *Tokenizer) error {
+	for _, f := range []struct {
+		field string
+		name  tokenName
+		add   *bool
+		id    *int32
+		ids   *[]int32
+	}{
+		{"bos_token", c.BOS, c.AddBOS, &t.bos, &t.prefix},
+		{"eos_token", c.EOS, c.AddEOS, &t.eos, &t.suffix},
+	} {
+		id, ok := t.ids[string(f.name)]
+		if ok && f.name != "" {
+			*f.id = id
+		}
+		switch {
+		case f.add == nil:
+		case *f.add && *f.id < 0:
+			return fmt.Errorf("add_%s: is true, but %s, %q, is no token", f.field, f.field, f.name)
+		case *f.add:
+			*f.ids = []int32{*f.id}
+		case slices.Equal(*f.ids, []int32{*f.id}):
+			*f.ids = nil
+		}
+	}
+	return nil
+}
