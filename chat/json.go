@@ -29,12 +29,9 @@ func readJSON(d *json.Decoder, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("JSON values inside one another more than %d deep", maxDepth)
 	}
-	t, err := d.Token()
+	t, err := jsonToken(d)
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, fmt.Errorf("broken JSON at byte %d: %w", d.InputOffset(), err)
+		return nil, err
 	}
 	switch t := t.(type) {
 	case json.Delim:
@@ -47,7 +44,7 @@ func readJSON(d *json.Decoder, depth int) (any, error) {
 				}
 				l.items = append(l.items, v)
 			}
-			_, err = d.Token()
+			_, err = jsonToken(d)
 			return l, err
 		}
 		return readObject(d, depth)
@@ -74,8 +71,19 @@ func readObject(d *json.Decoder, depth int) (any, error) {
 			return nil, err
 		}
 	}
-	_, err := d.Token()
+	_, err := jsonToken(d)
 	return out, err
+}
+
+func jsonToken(d *json.Decoder) (json.Token, error) {
+	t, err := d.Token()
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("broken JSON at byte %d: %w", d.InputOffset(), err)
+	}
+	return t, nil
 }
 
 func jsonNumber(s string) (any, error) {

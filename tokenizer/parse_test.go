@@ -18,14 +18,7 @@ func TestParseErrors(t *testing.T) {
 		m["vocab"].(map[string]int)[token] = id
 		return fields{"model": toJSON(m)}
 	}
-	template := func(single, special string) fields {
-		return fields{"post_processor": `{"type":"TemplateProcessing","single":[` + single + `],"special_tokens":{` + special + `}}`}
-	}
-	split := func(rest string) fields {
-		return fields{"pre_tokenizer": `{"type":"Sequence","pretokenizers":[{"type":"Split",` + rest + `},{"type":"ByteLevel","add_prefix_space":false}]}`}
-	}
 	added := func(tokens string) fields { return fields{"added_tokens": tokens} }
-	const level = `{"type":"ByteLevel","add_prefix_space":false}`
 	tests := []struct {
 		over fields
 		want string
@@ -55,6 +48,42 @@ func TestParseErrors(t *testing.T) {
 		{added(`[{"id":300,"content":"xx"},{"id":70000,"content":"yy"}]`), `added_tokens[1].id: id 70000 of "yy" is outside`},
 		{added(`[{"id":300}]`), "added_tokens[0].content: is missing"},
 		{added(`{}`), "added_tokens: is a JSON object, not an array"},
+		{model("unk_token", "<none>"), `model.unk_token: "<none>" is not in model.vocab`},
+		{fields{"model": `{"type":"Unigram","vocab":{"a":1}}`}, "model.vocab: is not an array"},
+		{fields{"model": `{"type":"Unigram","vocab":[["a",0],["b"],["c",null]]}`}, "model.vocab[1]: is not a token and its score"},
+		{fields{"model": `{"type":"Unigram","vocab":[["a",0]],"unk_id":1}`}, "model.unk_id: 1 is outside 0 to 0"},
+		{fields{"model": `{"type":"Unigram","vocab":[["",0]]}`}, "model.vocab: a token is empty"},
+	}
+	for _, test := range tests {
+		_, err := Parse("dir/tokenizer.json", tiny(nil, test.over))
+		checkError(t, err, test.want)
+	}
+	for data, want := range map[string]string{
+		"":             "broken JSON at byte 0",
+		`{"model": }`:  "broken JSON at byte 11",
+		`{} {}`:        "broken JSON at byte 4",
+		`[]`:           "the file holds a JSON array, not an object",
+		`{"model":{}}`: "model.type",
+		`null`:         "model: is missing",
+	} {
+		_, err := Parse("dir/tokenizer.json", []byte(data))
+		checkError(t, err, want)
+	}
+}
+
+// TestPipelineErrors: what is wrong around the model is named with its field.
+func TestPipelineErrors(t *testing.T) {
+	template := func(single, special string) fields {
+		return fields{"post_processor": `{"type":"TemplateProcessing","single":[` + single + `],"special_tokens":{` + special + `}}`}
+	}
+	split := func(rest string) fields {
+		return fields{"pre_tokenizer": `{"type":"Sequence","pretokenizers":[{"type":"Split",` + rest + `},{"type":"ByteLevel","add_prefix_space":false}]}`}
+	}
+	const level = `{"type":"ByteLevel","add_prefix_space":false}`
+	tests := []struct {
+		over fields
+		want string
+	}{
 		{fields{"normalizer": `{"type":"BertNormalizer"}`}, `normalizer.type: "BertNormalizer" is not supported, only NFC`},
 		{fields{"normalizer": `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Titlecase"}]}`},
 			`normalizer.normalizers[1].type: "Titlecase" is not supported`},
@@ -91,26 +120,10 @@ func TestParseErrors(t *testing.T) {
 		{fields{"decoder": `{"type":"CTC"}`}, `decoder.type: "CTC" is not supported`},
 		{fields{"decoder": `{"type":"Strip","content":"ab"}`}, `decoder.content: "ab" is not one character`},
 		{fields{"decoder": `{"type":"Strip","content":"a","start":-1}`}, "decoder.start: -1 is outside 0 to 1024"},
-		{model("unk_token", "<none>"), `model.unk_token: "<none>" is not in model.vocab`},
-		{fields{"model": `{"type":"Unigram","vocab":{"a":1}}`}, "model.vocab: is not an array"},
-		{fields{"model": `{"type":"Unigram","vocab":[["a",0],["b"],["c",null]]}`}, "model.vocab[1]: is not a token and its score"},
-		{fields{"model": `{"type":"Unigram","vocab":[["a",0]],"unk_id":1}`}, "model.unk_id: 1 is outside 0 to 0"},
-		{fields{"model": `{"type":"Unigram","vocab":[["",0]]}`}, "model.vocab: a token is empty"},
 	}
 	for _, test := range tests {
 		_, err := Parse("dir/tokenizer.json", tiny(nil, test.over))
 		checkError(t, err, test.want)
-	}
-	for data, want := range map[string]string{
-		"":             "broken JSON at byte 0",
-		`{"model": }`:  "broken JSON at byte 11",
-		`{} {}`:        "broken JSON at byte 4",
-		`[]`:           "the file holds a JSON array, not an object",
-		`{"model":{}}`: "model.type",
-		`null`:         "model: is missing",
-	} {
-		_, err := Parse("dir/tokenizer.json", []byte(data))
-		checkError(t, err, want)
 	}
 }
 
