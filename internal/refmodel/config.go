@@ -12,6 +12,7 @@ import (
 const (
 	Mamba       = "mamba"
 	FalconMamba = "falcon_mamba"
+	Mamba2      = "mamba2"
 	MemMamba    = "memmamba"
 )
 
@@ -25,13 +26,14 @@ type Config struct {
 	Layers       int     `json:"num_hidden_layers"` // L
 	State        int     `json:"state_size"`        // N
 	Kernel       int     `json:"conv_kernel"`       // K
-	Expand       int     `json:"expand"`
+	Expand       float64 `json:"expand"`
 	Rank         Rank    `json:"time_step_rank"` // R, default ceil(d/16)
 	Epsilon      float64 `json:"layer_norm_epsilon"`
 	MixerEpsilon float64 `json:"mixer_rms_eps"` // FalconMamba alone
 	Bias         bool    `json:"use_bias"`
 	ConvBias     bool    `json:"use_conv_bias"`
 	Tied         bool    `json:"tie_word_embeddings"`
+	*Heads               // of Mamba-2 mixers, otherwise nil
 	*Memory              // of MemMamba models, otherwise nil
 }
 
@@ -46,6 +48,7 @@ type Memory struct {
 	Period         int     `json:"cross_layer_period"`     // p
 	Pooling        string  `json:"cross_layer_pooling"`    // "concat", "mean" or "max"
 	Fusion         string  `json:"memory_fusion"`          // "residual" or "gated"
+	Mixer          string  `json:"mixer_type"`             // what stands under the memory: a model type without
 }
 
 // Rank is a time-step rank, which a config.json may also give as "auto", read as 0.
@@ -64,9 +67,13 @@ func (r *Rank) UnmarshalJSON(data []byte) error {
 func Default(modelType string) Config {
 	c := Config{ModelType: modelType, Vocab: 50280, Hidden: 768, Layers: 32, State: 16, Kernel: 4, Expand: 2,
 		Epsilon: 1e-5, MixerEpsilon: 1e-6, ConvBias: true, Tied: true}
+	if modelType == Mamba2 {
+		c = c.withHeads()
+		c.Vocab, c.Hidden, c.Layers, c.State, c.Tied = 32768, 4096, 64, 128, false
+	}
 	if modelType == MemMamba {
 		c.Memory = &Memory{Summary: 64, Pool: 50, Window: 64, NoteThreshold: 0.5, StateThreshold: 0.5,
-			Replacement: "fifo", Period: 4, Pooling: "concat", Fusion: "residual"}
+			Replacement: "fifo", Period: 4, Pooling: "concat", Fusion: "residual", Mixer: Mamba}
 	}
 	return c
 }
@@ -80,11 +87,15 @@ func ReadConfig(dir string) (Config, error) {
 	}
 	var kind struct {
 		ModelType string `json:"model_type"`
+		Mixer     string `json:"mixer_type"`
 	}
 	if err := json.Unmarshal(raw, &kind); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	c := Default(kind.ModelType)
+	if kind.ModelType == MemMamba && kind.Mixer == Mamba2 {
+		c = c.withHeads()
+	}
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -96,14 +107,14 @@ func ReadConfig(dir string) (Config, error) {
 
 // complete fills in what follows from other keys and checks the result.
 func (c Config) complete() (Config, error) {
-	if !slices.Contains([]string{Mamba, FalconMamba, MemMamba}, c.ModelType) {
+	if !slices.Contains([]string{Mamba, FalconMamba, Mamba2, MemMamba}, c.ModelType) {
 		return c, fmt.Errorf("model_type %q is not known", c.ModelType)
 	}
 	if (c.Memory != nil) != (c.ModelType == MemMamba) {
 		return c, fmt.Errorf("model_type %q and memory keys do not go together", c.ModelType)
 	}
 	if c.Inner == 0 {
-		c.Inner = c.Expand * c.Hidden
+		c.Inner = int(c.Expand * float64(c.Hidden))
 	}
 	if c.Rank == 0 {
 		c.Rank = Rank((c.Hidden + 15) / 16)
@@ -116,6 +127,7 @@ func (c Config) complete() (Config, error) {
 		sizes["memory_window"], sizes["cross_layer_period"] = m.Window, m.Period
 		choices["memory_replacement"] = slices.Contains([]string{"fifo", "priority"}, m.Replacement)
 		choices["cross_layer_pooling"] = slices.Contains([]string{"concat", "mean", "max"}, m.Pooling)
+		choices["mixer_type"] = slices.Contains([]string{Mamba, FalconMamba, Mamba2}, m.Mixer)
 		choices["memory_fusion"] = slices.Contains([]string{"residual", "gated"}, m.Fusion)
 	}
 	for key, n := range sizes {
@@ -128,7 +140,23 @@ func (c Config) complete() (Config, error) {
 			return c, fmt.Errorf("%s is not known", key)
 		}
 	}
-	return c, nil
+	return c.completeHeads()
+}
+
+// mixer is the model type whose mixer the layers have.
+func (c Config) mixer() string {
+	if c.Memory != nil {
+		return c.Mixer
+	}
+	return c.ModelType
+}
+
+// convolved is how many channels go through the convolution.
+func (c Config) convolved() int {
+	if c.Heads != nil {
+		return c.Inner + 2*c.Groups*c.State
+	}
+	return c.Inner
 }
 
 // CrossLayer reports whether layer l, counted from 0, attends to the layers before it.

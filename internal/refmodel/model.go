@@ -45,7 +45,8 @@ func (m matrix) mul(x, bias []float64) []float64 {
 type layer struct {
 	norm                          []float64
 	inProj, xProj, dtProj, out    matrix
-	conv, aLog                    matrix // (E, K), (E, N)
+	conv, aLog                    matrix    // (E, K), (E, N)
+	gateNorm                      []float64 // of Mamba-2 that norms what was gated
 	inBias, convBias, dtBias, d   []float64
 	outBias                       []float64
 	noteScore, stateScore         []float64
@@ -147,6 +148,9 @@ func (r *reader) matrix(name string, rows, cols int) matrix {
 func (r *reader) layer(c Config, l int) layer {
 	at := fmt.Sprintf("backbone.layers.%d.", l)
 	d, E, N, K, R := c.Hidden, c.Inner, c.State, c.Kernel, int(c.Rank)
+	if c.Heads != nil {
+		return r.memory(c, l, r.heads(c, at))
+	}
 	w := layer{
 		norm:   r.vector(at+"norm.weight", d),
 		inProj: r.matrix(at+"mixer.in_proj.weight", 2*E, d),
@@ -165,14 +169,19 @@ func (r *reader) layer(c Config, l int) layer {
 	if c.ConvBias {
 		w.convBias = r.vector(at+"mixer.conv1d.bias", E)
 	}
+	return r.memory(c, l, w)
+}
+
+// memory adds what a layer has beside its mixer.
+func (r *reader) memory(c Config, l int, w layer) layer {
 	if c.Memory == nil {
 		return w
 	}
-	at += "memory."
+	d, at := c.Hidden, fmt.Sprintf("backbone.layers.%d.memory.", l)
 	w.noteScore = r.vector(at+"note_score.weight", d)
 	w.noteScoreBias = r.number(at + "note_score.bias")
 	w.noteProj = r.matrix(at+"note_proj.weight", c.Summary, d)
-	w.stateScore = r.vector(at+"state_score.weight", E)
+	w.stateScore = r.vector(at+"state_score.weight", c.Inner)
 	w.stateScoreBias = r.number(at + "state_score.bias")
 	w.token = r.attention(c, at+"token_attn.")
 	if c.CrossLayer(l) {

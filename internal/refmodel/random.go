@@ -115,7 +115,8 @@ func RandomTokens(c Config, seed uint64, n int) []int32 {
 }
 
 func writeConfig(path string, c Config, d safetensors.DType) error {
-	architecture := map[string]string{Mamba: "MambaForCausalLM", FalconMamba: "FalconMambaForCausalLM", MemMamba: "MemMambaForCausalLM"}
+	architecture := map[string]string{Mamba: "MambaForCausalLM", FalconMamba: "FalconMambaForCausalLM",
+		Mamba2: "Mamba2ForCausalLM", MemMamba: "MemMambaForCausalLM"}
 	return writeJSON(path, struct {
 		Config
 		Architectures []string `json:"architectures"`
@@ -198,7 +199,11 @@ func randomTensors(c Config) []randomTensor {
 	for l := range c.Layers {
 		at := fmt.Sprintf("backbone.layers.%d.", l)
 		add(at+"norm.weight", normal(1, 0.1), d)
-		randomMixer(c, at+"mixer.", add)
+		if c.Heads != nil {
+			randomHeads(c, at+"mixer.", add)
+		} else {
+			randomMixer(c, at+"mixer.", add)
+		}
 		if c.Memory != nil {
 			randomMemory(c, l, at+"memory.", add)
 		}
@@ -215,10 +220,7 @@ func randomMixer(c Config, at string, add adder) {
 	add(at+"x_proj.weight", normal(0, fan(E, 2)), R+2*N, E)
 	add(at+"dt_proj.weight", normal(0, fan(R, 1)), E, R)
 	// As Mamba is initialised: steps from 0.001 to 0.1 and A = -1 … -N, here with some noise.
-	add(at+"dt_proj.bias", func(rng *rand.Rand, _ int) float64 {
-		step := math.Exp(math.Log(0.001) + rng.Float64()*math.Log(100))
-		return math.Log(math.Expm1(step))
-	}, E)
+	add(at+"dt_proj.bias", timeStep, E)
 	add(at+"A_log", func(rng *rand.Rand, i int) float64 {
 		return math.Log(float64(i%N+1)) + 0.1*rng.NormFloat64()
 	}, E, N)
@@ -232,6 +234,12 @@ func randomMixer(c Config, at string, add adder) {
 	if c.ConvBias {
 		add(at+"conv1d.bias", normal(0, 0.1), E)
 	}
+}
+
+// timeStep draws what softplus makes a step from 0.001 to 0.1.
+func timeStep(rng *rand.Rand, _ int) float64 {
+	step := math.Exp(math.Log(0.001) + rng.Float64()*math.Log(100))
+	return math.Log(math.Expm1(step))
 }
 
 func randomMemory(c Config, l int, at string, add adder) {

@@ -21,6 +21,19 @@ func small(modelType string) Config {
 	if c.Memory != nil {
 		c.Summary, c.Pool, c.Window, c.Period = 12, 9, 8, 2
 	}
+	if modelType == Mamba2 {
+		c = heads(c)
+	}
+	return c
+}
+
+// heads puts a Mamba-2 mixer of 18 narrow heads of three groups into a configuration.
+func heads(c Config) Config {
+	c = c.withHeads()
+	c.Heads.Heads, c.HeadDim, c.Groups = 18, 4, 3
+	if c.Memory != nil {
+		c.Mixer = Mamba2
+	}
 	return c
 }
 
@@ -41,14 +54,22 @@ func rms(x []float64) float64 { return math.Sqrt(dot(x, x) / float64(len(x))) }
 // TestRandomStaysSane holds random models of every kind to logits of a few units and decisions on
 // both sides.
 func TestRandomStaysSane(t *testing.T) {
-	for i, modelType := range []string{Mamba, FalconMamba, MemMamba, MemMamba, MemMamba} {
+	for i, modelType := range []string{Mamba, FalconMamba, MemMamba, MemMamba, MemMamba, Mamba2, Mamba2, MemMamba} {
 		c := small(modelType)
+		switch i {
+		case 5:
+			c.NormGroups, c.Limit = 1, Limit{0.002, 0.3}
+		case 6:
+			c.Norm = false
+		case 7:
+			c = heads(c)
+		}
 		c.Bias, c.ConvBias, c.Tied = i%2 == 1, i%2 == 0, i%3 == 0
 		if c.Memory != nil {
 			c.Replacement = []string{"fifo", "priority"}[i%2]
 			c.Pooling = []string{"concat", "mean", "max"}[i%3]
 			c.Fusion = []string{"residual", "gated"}[i%2]
-			c.NoteThreshold, c.StateThreshold = 0.3+0.1*float64(i), 0.6
+			c.NoteThreshold, c.StateThreshold = 0.3+0.1*float64(i%5), 0.6
 		}
 		t.Run(fmt.Sprint(i, modelType), func(t *testing.T) {
 			m := load(t, t.TempDir(), c, Random{Seed: uint64(i)})
@@ -189,6 +210,7 @@ func TestLoadErrors(t *testing.T) {
 		{`"vocab_size": 97`, `"vocab_size": 98`, `tensor "backbone.embeddings.weight" is [97 36], the configuration wants [98 36]`},
 		{`"use_bias": false`, `"use_bias": true`, `tensor "backbone.layers.0.mixer.in_proj.bias" is missing`},
 		{`"use_conv_bias": true`, `"use_conv_bias": false`, `tensor "backbone.layers.0.mixer.conv1d.bias" has no place in the model`},
+		{`"mamba"`, `"mamba2"`, `config.json: num_heads 128 of head_dim 64 are not an inner size of 72`},
 		{`"mamba"`, `"memmamba"`, `tensor "backbone.layers.0.memory.note_score.weight" is missing`},
 	} {
 		changed := strings.Replace(string(raw), e.old, e.new, 1)

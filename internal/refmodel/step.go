@@ -33,7 +33,7 @@ func (m *Model) NewState() *State {
 	for l := range s.layers {
 		s.layers[l].h = make([]float64, c.Inner*c.State)
 		for range c.Kernel - 1 {
-			s.layers[l].conv = append(s.layers[l].conv, make([]float64, c.Inner))
+			s.layers[l].conv = append(s.layers[l].conv, make([]float64, c.convolved()))
 		}
 	}
 	return s
@@ -58,7 +58,11 @@ func (s *State) Step(token int32) []float64 {
 			s.takeNote(l, x)
 			s.recall(l, x, in)
 		}
-		accumulate(r, s.mixer(l, in))
+		if m.Config.Heads != nil {
+			accumulate(r, s.ssd(l, in))
+		} else {
+			accumulate(r, s.mixer(l, in))
+		}
 	}
 	s.pos++
 	return m.head.mul(rmsNorm(r, m.normF, m.Config.Epsilon), nil)
@@ -71,22 +75,11 @@ func (s *State) mixer(l int, x []float64) []float64 {
 
 	xz := w.inProj.mul(x, w.inBias)
 	u, z := xz[:E], xz[E:]
-	window := append(slices.Clone(st.conv), slices.Clone(u))
-	st.conv = window[1:]
-	for e := range E {
-		var sum float64
-		for k, past := range window {
-			sum += w.conv.row(e)[k] * past[e]
-		}
-		if w.convBias != nil {
-			sum += w.convBias[e]
-		}
-		u[e] = silu(sum)
-	}
+	w.convolve(st, u)
 
 	dbc := w.xProj.mul(u, nil)
 	dt, B, C := dbc[:R], dbc[R:R+N], dbc[R+N:]
-	if c.ModelType == FalconMamba {
+	if c.mixer() == FalconMamba {
 		dt, B, C = rmsNorm(dt, nil, c.MixerEpsilon), rmsNorm(B, nil, c.MixerEpsilon), rmsNorm(C, nil, c.MixerEpsilon)
 	}
 	delta := w.dtProj.mul(dt, w.dtBias)
@@ -101,6 +94,22 @@ func (s *State) mixer(l int, x []float64) []float64 {
 		y[e] = (dot(h, C) + w.d[e]*u[e]) * silu(z[e])
 	}
 	return w.out.mul(y, w.outBias)
+}
+
+// convolve replaces u by the causal convolution's output.
+func (w *layer) convolve(st *layerState, u []float64) {
+	window := append(slices.Clone(st.conv), slices.Clone(u))
+	st.conv = window[1:]
+	for e := range u {
+		var sum float64
+		for k, past := range window {
+			sum += w.conv.row(e)[k] * past[e]
+		}
+		if w.convBias != nil {
+			sum += w.convBias[e]
+		}
+		u[e] = silu(sum)
+	}
 }
 
 // Result is a run over a sequence. Notes are oldest first; without a memory there are none.

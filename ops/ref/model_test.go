@@ -15,25 +15,29 @@ import (
 
 // model is made of nothing but this package's ops, fed window by window.
 type model struct {
-	Vocab     int     `json:"vocab_size"`
-	D         int     `json:"hidden_size"`
-	E         int     `json:"intermediate_size"`
-	L         int     `json:"num_hidden_layers"`
-	N         int     `json:"state_size"`
-	K         int     `json:"conv_kernel"`
-	R         int     `json:"time_step_rank"`
-	Type      string  `json:"model_type"`
-	Eps       float64 `json:"layer_norm_epsilon"`
-	MixerEps  float64 `json:"mixer_rms_eps"`
-	Tied      bool    `json:"tie_word_embeddings"`
-	S         int     `json:"memory_summary_dim"`
-	P         int     `json:"memory_pool_size"`
-	W         int     `json:"memory_window"`
-	Note      float32 `json:"memory_note_threshold"`
-	Read      float32 `json:"memory_state_threshold"`
-	Policy    string  `json:"memory_replacement"`
-	Period    int     `json:"cross_layer_period"`
-	Pooling   string  `json:"cross_layer_pooling"`
+	Vocab     int             `json:"vocab_size"`
+	D         int             `json:"hidden_size"`
+	E         int             `json:"intermediate_size"`
+	L         int             `json:"num_hidden_layers"`
+	N         int             `json:"state_size"`
+	K         int             `json:"conv_kernel"`
+	R         int             `json:"time_step_rank"`
+	Type      string          `json:"model_type"`
+	Eps       float64         `json:"layer_norm_epsilon"`
+	MixerEps  float64         `json:"mixer_rms_eps"`
+	Tied      bool            `json:"tie_word_embeddings"`
+	S         int             `json:"memory_summary_dim"`
+	P         int             `json:"memory_pool_size"`
+	W         int             `json:"memory_window"`
+	Note      float32         `json:"memory_note_threshold"`
+	Read      float32         `json:"memory_state_threshold"`
+	Policy    string          `json:"memory_replacement"`
+	Period    int             `json:"cross_layer_period"`
+	Pooling   string          `json:"cross_layer_pooling"`
+	H         int             `json:"num_heads"`
+	HeadDim   int             `json:"head_dim"`
+	G         int             `json:"n_groups"`
+	Limit     *refmodel.Limit `json:"time_step_limit"`
 	weights   *safetensors.Model
 	conv, h   [][]float32
 	pools     [][]Note
@@ -56,7 +60,7 @@ func loadModel(t *testing.T, dir string) *model {
 	}
 	t.Cleanup(func() { m.weights.Close() })
 	for range m.L {
-		m.conv = append(m.conv, make([]float32, m.E*(m.K-1)))
+		m.conv = append(m.conv, make([]float32, (m.E+2*m.G*m.N)*(m.K-1)))
 		m.h = append(m.h, make([]float32, m.E*m.N))
 	}
 	m.pools, m.pending = make([][]Note, m.L), make([][]Note, m.L)
@@ -93,7 +97,11 @@ func (m *model) window(ids []int32) []float32 {
 		if m.W > 0 {
 			in = m.remember(at+"memory.", l, x, T)
 		}
-		r = Add(r, m.mixer(at+"mixer.", l, in, T))
+		if m.H > 0 {
+			r = Add(r, m.ssd(at+"mixer.", l, in, T))
+		} else {
+			r = Add(r, m.mixer(at+"mixer.", l, in, T))
+		}
 	}
 	m.positions += int64(T)
 	head := embeddings
@@ -116,6 +124,25 @@ func (m *model) mixer(at string, l int, x []float32, T int) []float32 {
 	w := SSMWeights{DtWeight: m.weight(at + "dt_proj.weight"), DtBias: m.weight(at + "dt_proj.bias"), A: A, D: m.weight(at + "D"),
 		Norm: m.Type == refmodel.FalconMamba, NormEps: m.MixerEps}
 	y := SSM(w, dbc, u, z, m.h[l], T, E, N, R)
+	return Linear(y, m.weight(at+"out_proj.weight"), m.weight(at+"out_proj.bias"), T, E, m.D)
+}
+
+// ssd is the mixer of Mamba-2.
+func (m *model) ssd(at string, l int, x []float32, T int) []float32 {
+	E, H, wide := m.E, m.H, m.E+2*m.G*m.N
+	all := E + wide + H
+	in := Linear(x, m.weight(at+"in_proj.weight"), m.weight(at+"in_proj.bias"), T, m.D, all)
+	xBC := ConvSiLU(columns(in, T, all, E, E+wide), m.weight(at+"conv1d.weight"), m.weight(at+"conv1d.bias"), m.conv[l], T, wide, m.K)
+	w := SSDWeights{DtBias: m.weight(at + "dt_bias"), A: m.weight(at + "A_log"), D: m.weight(at + "D"), Limit: [2]float64{0, math.Inf(1)},
+		Heads: H, HeadDim: m.HeadDim, Groups: m.G, States: m.N}
+	for i, v := range w.A {
+		w.A[i] = float32(-math.Exp(float64(v)))
+	}
+	if m.Limit != nil {
+		w.Limit = *m.Limit
+	}
+	y := SSD(w, columns(in, T, all, 0, E), xBC, columns(in, T, all, E+wide, all), m.h[l], T)
+	y = GroupNorm(y, m.weight(at+"norm.weight"), m.Eps, T, E, m.G)
 	return Linear(y, m.weight(at+"out_proj.weight"), m.weight(at+"out_proj.bias"), T, E, m.D)
 }
 
@@ -154,7 +181,7 @@ func (m *model) recall(at string, x, summaries, importances []float32, T int) []
 // an independent implementation; the bound is theirs for a float32 engine.
 func TestGolden(t *testing.T) {
 	dirs, err := filepath.Glob("../../testdata/golden/*mamba*") // ops of Transformers are put together in package refmodel
-	if err != nil || len(dirs) != 5 {
+	if err != nil || len(dirs) != 9 {
 		t.Fatalf("golden models: %v %v", dirs, err)
 	}
 	for _, dir := range dirs {
@@ -215,6 +242,7 @@ func TestRandomModels(t *testing.T) {
 	for _, c := range []struct{ kind, replacement, pooling, fusion string }{
 		{refmodel.Mamba, "", "", ""},
 		{refmodel.FalconMamba, "", "", ""},
+		{refmodel.Mamba2, "", "", ""},
 		{refmodel.MemMamba, "priority", "mean", "residual"},
 		{refmodel.MemMamba, "priority", "max", "gated"},
 		{refmodel.MemMamba, "fifo", "concat", "gated"},
@@ -223,6 +251,9 @@ func TestRandomModels(t *testing.T) {
 			config := refmodel.Default(c.kind)
 			config.Vocab, config.Hidden, config.Layers, config.State, config.Kernel = 101, 40, 6, 12, 2
 			config.Bias, config.Tied = true, false
+			if h := config.Heads; h != nil {
+				h.Heads, h.HeadDim, h.Groups = 16, 5, 4
+			}
 			if mem := config.Memory; mem != nil {
 				mem.Summary, mem.Pool, mem.Window, mem.Period = 20, 6, 5, 3
 				mem.Replacement, mem.Pooling, mem.Fusion = c.replacement, c.pooling, c.fusion

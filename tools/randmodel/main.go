@@ -138,7 +138,7 @@ func sizeFlags(f *flag.FlagSet, c *refmodel.Config) {
 	f.IntVar(&c.Layers, "layers", 0, "layers instead of the shape's")
 	f.IntVar(&c.Hidden, "hidden", 0, "hidden size d instead of the shape's")
 	f.IntVar(&c.Inner, "inner", 0, "inner size E (default expand·d, of gpt_neox 4·d)")
-	f.IntVar(&c.Expand, "expand", c.Expand, stateUsage+"expansion")
+	f.Float64Var(&c.Expand, "expand", c.Expand, stateUsage+"expansion")
 	f.IntVar(&c.State, "state", c.State, stateUsage+"state size N")
 	f.IntVar(&c.Kernel, "kernel", c.Kernel, stateUsage+"convolution taps K")
 	f.IntVar((*int)(&c.Rank), "rank", 0, stateUsage+"time-step rank R (default d/16, rounded up)")
