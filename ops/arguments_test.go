@@ -23,7 +23,7 @@ var arguments = map[string][2]any{
 	"gemm":         {weightSpec{own: gemmSpec{}}, gemmPush{}},
 	"gemm_coop":    {weightSpec{own: gemmCoopSpec{}}, gemmPush{}},
 	"gemv":         {fewRowsSpec{own: weightSpec{own: finishSpec{}}}, fewRowsPush{}},
-	"gemv_conv":    {fewRowsSpec{own: weightSpec{own: gemvConvSpec{}}}, fewRowsPush{}},
+	"gemv_conv":    {fewRowsSpec{own: weightSpec{own: gemvConvSpec{}}}, fewRowsPush{told: gemvConvPush{}}},
 	"gemv_note":    {fewRowsSpec{own: weightSpec{}}, fewRowsPush{told: noteTokenPush{}}},
 	"keys":         {lanesSpec{}, keysPush{}},
 	"layernorm":    {layerNormSpec{}, layerNormPush{}},

@@ -19,17 +19,33 @@ func transposed(x []float32, rows, cols int) []float32 {
 	return y
 }
 
+// inputs is the state of a convolution, none where it has no rows.
+func (r *rig) inputs(rows, E int, numbers []float32) graph.Value {
+	if rows == 0 {
+		return graph.Value{}
+	}
+	return r.value("state", rows, E, numbers)
+}
+
+// nearInputs compares what inputs made.
+func (r *rig) nearInputs(want []float32) {
+	r.t.Helper()
+	if len(want) > 0 {
+		near(r.t, "state", r.read("state"), want)
+	}
+}
+
 func TestConvSiLU(t *testing.T) {
 	const E = 24
 	sweep(t, func(t *testing.T, access graph.Access, T int) {
-		for _, K := range []int{2, 3, 4, 8} {
+		for _, K := range []int{1, 2, 3, 4, 8, 16} {
 			r := newRig(t, access, T, 1, 0, 0)
 			u, w, bias, state := r.random(T*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(E*(K-1), 1)
 			taps := r.table(K, E, transposed(w, E, K))
-			s := r.value("state", K-1, E, transposed(state, E, K-1))
-			y := r.run(ConvSiLU(r.g, r.input(K%2 == 0, "u", T, E, u), Conv{taps, r.vector(bias), s}))
+			s := r.inputs(K-1, E, transposed(state, E, K-1))
+			y := r.run(ConvSiLU(r.g, r.input(K%2 == 0, "u", T, E, u), Conv{W: taps, Bias: r.vector(bias), State: s}))
 			near(t, "y", y, ref.ConvSiLU(u, w, bias, state, T, E, K))
-			near(t, "state", r.read("state"), transposed(state, E, K-1))
+			r.nearInputs(transposed(state, E, K-1))
 		}
 	})
 }
@@ -46,12 +62,12 @@ func TestConvSequences(t *testing.T) {
 func testConvSequences(t *testing.T, access graph.Access, of []int) {
 	const E, rows = 24, MaxSequences
 	B := len(of)
-	for _, K := range []int{2, 4, 16} {
+	for _, K := range []int{1, 2, 4, 16} {
 		r := newRigOf(t, access, 1, of, make([]int, B))
 		u, w, bias, states := r.random(B*E, 1), r.random(E*K, 1), r.random(E, 1), r.random(rows*(K-1)*E, 1)
 		taps := r.table(K, E, transposed(w, E, K))
-		s := r.value("state", rows*(K-1), E, states)
-		y := r.run(ConvSiLU(r.g, r.value("u", B, E, u), Conv{taps, r.vector(bias), s}))
+		s := r.inputs(rows*(K-1), E, states)
+		y := r.run(ConvSiLU(r.g, r.value("u", B, E, u), Conv{W: taps, Bias: r.vector(bias), State: s}))
 		var want []float32
 		for b := range B {
 			own := states[of[b]*(K-1)*E:][:(K-1)*E]
@@ -60,7 +76,7 @@ func testConvSequences(t *testing.T, access graph.Access, of []int) {
 			copy(own, transposed(state, E, K-1))
 		}
 		near(t, "y", y, want)
-		near(t, "state", r.read("state"), states)
+		r.nearInputs(states)
 	}
 }
 
@@ -69,7 +85,8 @@ func TestLinearConvSiLU(t *testing.T) {
 		for _, kind := range matrices {
 			for i, rows := range sequenceRows {
 				t.Run(fmt.Sprintf("%s/%s/B=%d", access, kind, len(rows)), func(t *testing.T) {
-					testLinearConv(t, access, kind, rows, []int{4, 2, 3, 8, 4}[i], i%2 == 0, i%3 == 0)
+					testLinearConv(t, access, kind, rows, []int{4, 2, 3, 8, 4}[i], 0, i%2 == 0, i%3 == 0)
+					testLinearConv(t, access, kind, rows, []int{1, 16, 4, 1, 2}[i], []int{24, 16, 8, 24, 16}[i], i%2 == 1, i%3 == 0)
 				})
 			}
 		}
@@ -77,15 +94,15 @@ func TestLinearConvSiLU(t *testing.T) {
 }
 
 // testLinearConv takes a token of B sequences, whose states lie among others, through in_proj and
-// the convolution.
-func testLinearConv(t *testing.T, access graph.Access, kind Type, of []int, K int, biased, normed bool) {
-	const d, E, rows = 40, 24, MaxSequences
+// the convolution of rows from one on.
+func testLinearConv(t *testing.T, access graph.Access, kind Type, of []int, K, from int, biased, normed bool) {
+	const d, M, E, rows = 40, 48, 24, MaxSequences
 	B := len(of)
 	r := newRigOf(t, access, 1, of, make([]int, B))
-	x, bias, norm := r.random(B*d, 1), r.random(2*E, 1), r.random(d, 1)
+	x, bias, norm := r.random(B*d, 1), r.random(M, 1), r.random(d, 1)
 	taps, tapBias, states := r.random(E*K, 1), r.random(E, 1), r.random(rows*(K-1)*E, 1)
-	w, wide := r.matrix(kind, 2*E, d, r.random(2*E*d, 0.3))
-	c := Conv{r.table(K, E, transposed(taps, E, K)), r.vector(tapBias), r.value("state", rows*(K-1), E, states)}
+	w, wide := r.matrix(kind, M, d, r.random(M*d, 0.3))
+	c := Conv{W: r.table(K, E, transposed(taps, E, K)), Bias: r.vector(tapBias), State: r.inputs(rows*(K-1), E, states), From: from}
 	input, n, onDevice := r.input(B%2 == 0, "x", B, d, x), Norm{}, Weight{}
 	if normed {
 		n = Norm{Weight: r.vector(norm), Width: d, Eps: 1e-5}
@@ -97,15 +114,15 @@ func testLinearConv(t *testing.T, access graph.Access, kind Type, of []int, K in
 		bias = nil
 	}
 	y := r.run(LinearConvSiLU(r.g, "in_proj", input, n, w, onDevice, c))
-	want := ref.Linear(x, wide, bias, B, d, 2*E)
+	want := ref.Linear(x, wide, bias, B, d, M)
 	for b := range B {
-		u, own := want[b*2*E:][:E], states[of[b]*(K-1)*E:][:(K-1)*E]
+		u, own := want[b*M+from:][:E], states[of[b]*(K-1)*E:][:(K-1)*E]
 		state := transposed(own, K-1, E)
 		copy(u, ref.ConvSiLU(u, taps, tapBias, state, 1, E, K))
 		copy(own, transposed(state, E, K-1))
 	}
-	near(t, "[u | z]", y, want)
-	near(t, "state", r.read("state"), states)
+	near(t, fmt.Sprintf("K=%d from=%d", K, from), y, want)
+	r.nearInputs(states)
 }
 
 // TestConvSplit: 64 tokens are 37 and 27.
@@ -120,7 +137,7 @@ func TestConvSplit(t *testing.T) {
 			r := newRig(t, access, n, 1, 0, 0)
 			taps := r.table(K, E, transposed(w, E, K))
 			s := r.value("state", K-1, E, carried)
-			y := r.run(ConvSiLU(r.g, r.value("u", n, E, u[from*E:(from+n)*E]), Conv{taps, r.vector(bias), s}))
+			y := r.run(ConvSiLU(r.g, r.value("u", n, E, u[from*E:(from+n)*E]), Conv{W: taps, Bias: r.vector(bias), State: s}))
 			near(t, "y", y, want[from*E:(from+n)*E])
 			carried, from = r.read("state"), from+n
 		}
@@ -133,7 +150,7 @@ func BenchmarkConvSiLU(b *testing.B) {
 		benchmark(b, fmt.Sprintf("%s/E=%d/K=%d", mode(T), E, K), T, func(r *rig) {
 			taps := r.table(K, E, r.random(K*E, 1))
 			bias, state := r.vector(r.random(E, 1)), r.value("state", K-1, E, r.random((K-1)*E, 1))
-			ConvSiLU(r.g, r.value("u", T, E, r.random(T*E, 1)), Conv{taps, bias, state})
+			ConvSiLU(r.g, r.value("u", T, E, r.random(T*E, 1)), Conv{W: taps, Bias: bias, State: state})
 		})
 	}
 }
@@ -143,7 +160,7 @@ func BenchmarkLinearConvSiLU(b *testing.B) {
 	for _, kind := range matrices {
 		benchmark(b, fmt.Sprintf("mode=decode/type=%s/d=%d/E=%d/K=%d", kind, d, E, K), 1, func(r *rig) {
 			w, _ := r.matrix(kind, 2*E, d, r.random(2*E*d, 1))
-			c := Conv{r.table(K, E, r.random(K*E, 1)), r.vector(r.random(E, 1)), r.value("state", K-1, E, r.random((K-1)*E, 1))}
+			c := Conv{W: r.table(K, E, r.random(K*E, 1)), Bias: r.vector(r.random(E, 1)), State: r.value("state", K-1, E, r.random((K-1)*E, 1))}
 			LinearConvSiLU(r.g, "in_proj", r.value("x", 1, d, r.random(d, 1)), Norm{}, w, Weight{}, c)
 		})
 	}

@@ -82,7 +82,7 @@ func TestShortPass(t *testing.T) {
 				taps, bias, conv := r.random(E*K, 1), r.random(E, 1), r.random(E*(K-1), 1)
 				wide := r.table(K, E, transposed(taps, E, K))
 				in := r.value("u", rows, E, u)
-				ConvSiLU(r.g, in, Conv{wide, r.vector(bias), r.value("conv", K-1, E, transposed(conv, E, K-1))})
+				ConvSiLU(r.g, in, Conv{W: wide, Bias: r.vector(bias), State: r.value("conv", K-1, E, transposed(conv, E, K-1))})
 				y := r.run(Scan(r.g, r.value("delta", rows, E, delta), r.value("dbc", rows, R+2*N, dbc), in, r.value("z", rows, E, z), s, r.value("h", E, N, h), pieces))
 
 				B, C := columns(dbc, R+2*N, R, R+N), columns(dbc, R+2*N, R+N, R+2*N)

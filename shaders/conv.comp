@@ -9,7 +9,8 @@
 // before the pass are in the state, oldest first, and the last K-1 of this pass
 // replace them. An invocation owns four channels and a piece of time; only the
 // first piece reads the state, so it may write it too. Loops compare the counter
-// itself, or lavapipe leaves them as they are and the arrays in memory.
+// itself, or lavapipe leaves them as they are and the arrays in memory. With one tap there is no state,
+// and all sequences' tokens are alike.
 layout(constant_id = 0) const uint K = 4;
 layout(constant_id = 1) const uint PIECE = 16; // not below K - 1
 
@@ -29,7 +30,7 @@ layout(local_size_x = 8) in;
 
 void main() {
 	uint c = gl_GlobalInvocationID.x, piece = gl_WorkGroupID.y, b = gl_WorkGroupID.z;
-	uint first = piece * PIECE, T = params.tokens;
+	uint first = piece * PIECE, T = K == 1 ? params.tokens * params.sequences : params.tokens;
 	if (c >= push.width || first >= T || b >= params.sequences)
 		return;
 	uint from = b * T, row = params.row[b] * (K - 1) * push.width + c;
