@@ -80,7 +80,7 @@ func (c Conv) flops(tokens int) int64 { return int64(2*c.taps()+4) * int64(token
 // Shapes: x (B, d), w (M, d), bias (M) or none, the result (B, M).
 func LinearConvSiLU(g *graph.Graph, op string, x graph.Value, n Norm, w, bias Weight, c Conv) graph.Value {
 	y := g.Temp(x.Rows, w.Rows)
-	if x.Cols != w.Cols || w.Cols%Pad != 0 || n.centered() {
+	if x.Cols != w.Cols || w.Cols%Pad != 0 || n.apart() {
 		mismatch(g, op, x.Shape(), []int{w.Rows, w.Cols})
 		return y
 	}

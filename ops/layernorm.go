@@ -8,8 +8,11 @@ func (n Norm) centered() bool { return !n.Bias.Zero() }
 // Normalize returns every row of x normalized, whichever norm n is.
 // Shapes: x and the result (T, d), the norm's weight and bias (d).
 func Normalize(g *graph.Graph, x graph.Value, n Norm) graph.Value {
-	if n.centered() {
+	switch {
+	case n.centered():
 		return layerNorm(g, x, n, x.Rows, false)
+	case n.Groups > 1:
+		return groupNorm(g, x, n)
 	}
 	return RMSNorm(g, x, n)
 }

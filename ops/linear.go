@@ -46,7 +46,7 @@ func LinearInto(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f
 		}
 	}
 	one := x.Rows == 1 || f.Alone
-	if !n.Weight.Zero() && (!one || n.centered()) {
+	if !n.Weight.Zero() && (!one || n.apart()) {
 		x, n = Normalize(g, x, n), Norm{}
 	}
 	if one {
