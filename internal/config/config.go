@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
-// Decode is json.Unmarshal; its errors name the field and what is expected there.
+// Decode is json.Unmarshal of what Python writes: Infinity and NaN may stand for numbers where a field takes them by
+// Number. Its errors name the field and what is expected there.
 func Decode(data []byte, into any) error {
-	err := json.Unmarshal(data, into)
+	err := json.Unmarshal(quoted(data), into)
 	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	var field string
@@ -31,7 +34,7 @@ func Decode(data []byte, into any) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("broken JSON at byte %d: %v", syntax.Offset, err)
 	}
-	return fmt.Errorf("broken JSON: %v", err)
+	return err // in the words of a type that reads itself
 }
 
 // key is the path of a field in a file: encoding/json names the embedded structs of Go's type, too.
@@ -50,6 +53,40 @@ func key(path string, t reflect.Type) string {
 		}
 		path, t = rest, f.Type
 	}
+}
+
+// pythons are the numbers that JSON does not have.
+var pythons = regexp.MustCompile(`"(?:[^"\\\\]|\\\\.)*"|-?Infinity|NaN`)
+
+// quoted puts Python's numbers into quotes; strings stay as they are.
+func quoted(data []byte) []byte {
+	return pythons.ReplaceAllFunc(data, func(found []byte) []byte {
+		if found[0] == '"' {
+			return found
+		}
+		return []byte(`"` + string(found) + `"`)
+	})
+}
+
+// Number reads a number that may be infinite: as Infinity, in quotes or not, or as {"__float__": "Infinity"}, as newer
+// files of Hugging Face have it.
+func Number(data []byte) (number float64, err error) {
+	var float struct {
+		Text string `json:"__float__"`
+	}
+	if json.Unmarshal(data, &number) == nil {
+		return number, nil
+	}
+	if json.Unmarshal(data, &float.Text) != nil {
+		err = json.Unmarshal(data, &float)
+	}
+	if err == nil {
+		number, err = strconv.ParseFloat(float.Text, 64)
+	}
+	if err != nil || math.IsNaN(number) {
+		return 0, fmt.Errorf("%s is no number", data)
+	}
+	return number, nil
 }
 
 // articled names a kind of value as encoding/json does, such as "number 1.5", in a sentence.

@@ -95,7 +95,7 @@ func TestOneOpOneStem(t *testing.T) {
 
 // opOf finds the op that loads a shader, by its file's name without ".go".
 func opOf(files map[string]string, stem string) string {
-	names := regexp.MustCompile(`(Shader: +|\.kernel\()"` + regexp.QuoteMeta(stem) + `["._]`)
+	names := regexp.MustCompile(`(Shader: +|\.(?:kernel|tiles|lanes)\()"` + regexp.QuoteMeta(stem) + `["._]`)
 	for file, text := range files {
 		if path.Dir(file) == "ops" && !strings.HasSuffix(file, "_test.go") && names.MatchString(text) {
 			return strings.TrimSuffix(path.Base(file), ".go")
