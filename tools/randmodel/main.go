@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,7 +70,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	f := flag.NewFlagSet("randmodel", flag.ContinueOnError)
 	f.SetOutput(usage)
 	shape := f.String("shape", "130m", "130m, 370m, 790m, 1.4b or 2.8b: layers and hidden size")
-	kind := f.String("type", refmodel.Mamba, "mamba, falcon_mamba, memmamba or gpt_neox")
+	kind := f.String("type", refmodel.Mamba, "mamba, falcon_mamba, mamba2, memmamba or gpt_neox")
 	dtype := f.String("dtype", "f32", "f32, f16 or bf16")
 	f.StringVar(&o.out, "out", "", "the model directory to write (required)")
 	f.Uint64Var(&o.random.Seed, "seed", 0, "the same seed gives the same weights")
@@ -79,6 +80,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 	o.config.Layers, o.config.Hidden = 0, 0
 	sizeFlags(f, &o.config)
 	memoryFlags(f, o.config.Memory)
+	heads := refmodel.Heads{HeadDim: 64, Groups: 1, Norm: true, Limit: refmodel.Limit{0, math.Inf(1)}}
+	headFlags(f, &heads)
 	transformer := refmodel.DefaultTransformer()
 	transformerFlags(f, &transformer)
 	if err := f.Parse(args); err != nil {
@@ -115,13 +118,33 @@ func parse(args []string, usage io.Writer) (options, error) {
 	if *kind != refmodel.MemMamba {
 		o.config.Memory = nil
 	}
+	if *kind == refmodel.Mamba2 {
+		o.config.Heads = withHeads(f, &o.config, heads)
+	}
 	return o, stray(f, *kind)
+}
+
+// withHeads fills in what Mamba-2 has by its sizes: heads of all of E, and states of 128.
+func withHeads(f *flag.FlagSet, c *refmodel.Config, h refmodel.Heads) *refmodel.Heads {
+	h.Heads = int(c.Expand*float64(c.Hidden)) / h.HeadDim
+	given := false
+	f.Visit(func(g *flag.Flag) { given = given || g.Name == "state" })
+	if !given {
+		c.State = 128
+	}
+	return &h
+}
+
+func headFlags(f *flag.FlagSet, h *refmodel.Heads) {
+	const usage = refmodel.Mamba2 + ": "
+	f.IntVar(&h.HeadDim, "head-dim", h.HeadDim, usage+"channels of a head")
+	f.IntVar(&h.Groups, "groups", h.Groups, usage+"groups of heads that share B and C")
 }
 
 // stray refuses a flag of another type of model.
 func stray(f *flag.FlagSet, kind string) (err error) {
 	f.Visit(func(g *flag.Flag) {
-		for _, only := range []string{refmodel.MemMamba, refmodel.GPTNeoX} {
+		for _, only := range []string{refmodel.MemMamba, refmodel.Mamba2, refmodel.GPTNeoX} {
 			if strings.HasPrefix(g.Usage, only+": ") && kind != only {
 				err = fmt.Errorf("--%s is for --type %s, not %s", g.Name, only, kind)
 			}
