@@ -30,7 +30,7 @@ func testScan(t *testing.T, access graph.Access, T, E, N, pieces int) {
 func TestScan(t *testing.T) {
 	sweep(t, func(t *testing.T, access graph.Access, T int) {
 		for _, pieces := range []int{1, 3, 8} {
-			for _, shape := range [][2]int{{8, 8}, {24, 16}, {40, 64}} {
+			for _, shape := range [][2]int{{8, 8}, {24, 16}, {40, 64}, {16, 72}, {8, 200}, {8, 256}} {
 				testScan(t, access, T, shape[0], shape[1], pieces)
 			}
 		}

@@ -41,9 +41,6 @@ func (s SSD) check(g *graph.Graph, op string, z, xBC, dt, h graph.Value) bool {
 	return ok
 }
 
-// MaxState is the largest state size N of a state space.
-const MaxState = 256
-
 type (
 	ssdPush struct {
 		heads, dim, group, states, channels, tokens int
@@ -131,13 +128,11 @@ type ssdPass struct {
 
 func (p *ssdPass) vector(w Weight) graph.Value { return w.vector(p.Graph, "ssd", Padded(p.Heads), p.z) }
 
-// tiles is a kernel of a GPU, lanes one of a software device whose lanes own so many vec4.
-func (p *ssdPass) tiles(name string) graph.Kernel {
-	return graph.Kernel{Shader: name, Spec: ssdTileSpec{p.HeadDim%4 == 0}}
-}
+// tiles and lanes are the constants of a GPU's kernels and of a software device's, whose lanes own so many vec4.
+func (p *ssdPass) tiles() ssdTileSpec { return ssdTileSpec{p.HeadDim%4 == 0} }
 
-func (p *ssdPass) lanes(name string, own int) graph.Kernel {
-	return graph.Kernel{Shader: name, Spec: ssdLanesSpec{ssdTileSpec{p.HeadDim%4 == 0}, own, fetchLanes(p.Graph)}}
+func (p *ssdPass) lanes(own int) ssdLanesSpec {
+	return ssdLanesSpec{p.tiles(), own, fetchLanes(p.Graph)}
 }
 
 // decay finds the time steps and what they add up to.
@@ -168,12 +163,12 @@ func (p *ssdPass) carry() {
 	cost := graph.Cost{Bytes: p.starts.Bytes() + p.xBC.Bytes(), Flops: 2 * int64(T) * int64(E) * int64(N)}
 	if p.Software() {
 		own := min(4, graph.Groups(N, 32))
-		p.Call("ssd_state", p.lanes("ssd_state_lanes", own),
+		p.Call("ssd_state", graph.Kernel{Shader: "ssd_state_lanes", Spec: p.lanes(own)},
 			[]graph.Value{params(p.Graph), p.xBC, p.delta, p.cum, p.h, p.starts},
 			p.told, [3]int{p.Heads * graph.Groups(p.HeadDim, 16), graph.Groups(N, 32*own), 1}, cost)
 		return
 	}
-	p.Call("ssd_state", p.tiles("ssd_state"), []graph.Value{params(p.Graph), p.xBC, p.delta, p.cum, p.starts},
+	p.Call("ssd_state", graph.Kernel{Shader: "ssd_state", Spec: p.tiles()}, []graph.Value{params(p.Graph), p.xBC, p.delta, p.cum, p.starts},
 		p.told, [3]int{p.Heads * graph.Groups(p.HeadDim, side), graph.Groups(N, side), p.chunks}, cost)
 	p.Call("ssd_carry", graph.Kernel{Shader: "ssd_carry"}, []graph.Value{params(p.Graph), p.cum, p.h, p.starts},
 		p.told, [3]int{graph.Groups(E*N/4, 64), 1, 1}, graph.Cost{Bytes: 2 * p.starts.Bytes()})
@@ -183,10 +178,10 @@ func (p *ssdPass) carry() {
 func (p *ssdPass) join(y graph.Value) {
 	T, E, N := y.Rows, y.Cols, p.h.Cols
 	wide := p.HeadDim + E - p.Heads*p.HeadDim // the last head's channels with the padding
-	kernel, tile, groups := p.tiles("ssd_scan"), side, p.chunks
+	kernel, tile, groups := graph.Kernel{Shader: "ssd_scan", Spec: p.tiles()}, side, p.chunks
 	if p.Software() {
 		own := min(2, graph.Groups(wide, 32))
-		kernel, tile, groups = p.lanes("ssd_scan_lanes", own), 32*own, graph.Groups(T, 16)
+		kernel, tile, groups = graph.Kernel{Shader: "ssd_scan_lanes", Spec: p.lanes(own)}, 32*own, graph.Groups(T, 16)
 	}
 	p.Call("ssd_scan", kernel,
 		[]graph.Value{params(p.Graph), p.xBC, p.delta, p.cum, p.scores, p.starts, p.z, p.vector(p.D), y},

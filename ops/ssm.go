@@ -2,6 +2,9 @@ package ops
 
 import "github.com/mmrun/mmrun/graph"
 
+// MaxState is the largest state size N of a state space.
+const MaxState = 256
+
 // A Selective is the selective state space of one layer (arXiv 2312.00752, section 3.2).
 type Selective struct {
 	DtProj Weight // (E, R)
@@ -17,7 +20,7 @@ func (s Selective) states() int { return s.A.Cols }
 func (s Selective) check(g *graph.Graph, op string, dbc, u, z, h graph.Value) bool {
 	E, N := s.A.Rows, s.A.Cols
 	ok := u.Cols == E && z.Cols == E && dbc.Packed() && dbc.Cols == s.rank()+2*N &&
-		h.Cols == N && h.Rows%E == 0 && s.DtProj.Rows == E && N%4 == 0 && N <= 64
+		h.Cols == N && h.Rows%E == 0 && s.DtProj.Rows == E && N%4 == 0 && N <= MaxState
 	if !ok {
 		mismatch(g, op, dbc.Shape(), []int{E, s.rank(), N})
 	}

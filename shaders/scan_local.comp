@@ -7,8 +7,10 @@
 
 // The chunked selective scan, first phase: every piece of time runs from an empty
 // state, all pieces in parallel. Kept are its last state and ΣΔ, which is all that
-// carrying a state across the piece needs: h' = exp(A ΣΔ) ⊙ h + local.
+// carrying a state across the piece needs: h' = exp(A ΣΔ) ⊙ h + local. A state may be too large for registers: an
+// invocation has a slice of it.
 layout(constant_id = 1) const uint PIECES = 1;
+const uint SLICE = N4 < 16 ? N4 : 16;
 
 IN4(1, delta);
 IN4(2, u);
@@ -30,20 +32,23 @@ void main() {
 	uint T = params.tokens, len = (T + PIECES - 1) / PIECES, first = piece * len;
 	if (e >= push.channels || first >= T)
 		return;
-	vec4 h[N4], a[N4];
-	for (uint n = 0; n < N4; n++) {
-		a[n] = at4(A, e * N4 + n);
+	uint from = gl_WorkGroupID.z * SLICE;
+	vec4 h[SLICE], a[SLICE];
+	for (uint n = 0; n < SLICE; n++) {
+		a[n] = at4(A, e * N4 + min(from + n, N4 - 1));
 		h[n] = vec4(0);
 	}
 	float sum = 0;
 	for (uint t = first; t < min(first + len, T); t++) {
 		float dt = at1(delta, t * push.channels + e), du = dt * at1(u, t * push.channels + e);
 		sum += dt;
-		for (uint n = 0; n < N4; n++)
-			advance(h[n], a[n], at4(dbc, t * push.width + push.rank + n), dt, du);
+		for (uint n = 0; n < SLICE; n++)
+			advance(h[n], a[n], at4(dbc, t * push.width + push.rank + from + n), dt, du);
 	}
 	uint at = piece * push.channels + e;
-	total[at] = sum;
-	for (uint n = 0; n < N4; n++)
-		local[at * N4 + n] = h[n];
+	if (from == 0)
+		total[at] = sum;
+	for (uint n = 0; n < SLICE; n++)
+		if (from + n < N4)
+			local[at * N4 + from + n] = h[n];
 }
