@@ -8,8 +8,9 @@ import (
 	"github.com/dlclark/regexp2"
 )
 
-// matchTimeout bounds a single match, so that a pattern that backtracks without end is an error.
-const matchTimeout = 10 * time.Second
+// matchTimeout bounds a single match, so that a pattern that backtracks without end is an error. Tests
+// shorten it.
+var matchTimeout = 10 * time.Second
 
 // A long text is searched through a window that moves along it, so that the engine's copy of it, four
 // bytes for each character, stays small. A match counts when it ends windowMargin characters before the

@@ -177,9 +177,3 @@ func TestMutatedFilesDoNotPanic(t *testing.T) {
 		use(data, "ab <s>  ab 12é")
 	})
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add(rich(), "ab <s>  ab 12é")
-	f.Add(tiny([][2]string{{"a", "b"}}, nil), "abab")
-	f.Fuzz(func(_ *testing.T, data []byte, text string) { use(data, text) })
-}

@@ -89,18 +89,3 @@ func TestModelErrors(t *testing.T) {
 		}
 	}
 }
-
-func FuzzModel(f *testing.F) {
-	for _, name := range spModels {
-		f.Add(unzip("testdata/sentencepiece/" + name + ".model.gz")[:6000], " the foo  bar\n<sep>é")
-	}
-	f.Fuzz(func(t *testing.T, data []byte, text string) {
-		tok, err := ParseModel("fuzz.model", data)
-		if err != nil {
-			return
-		}
-		if ids, err := tok.Encode(text); err == nil {
-			tok.DecodeAll(ids)
-		}
-	})
-}
