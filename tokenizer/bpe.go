@@ -65,13 +65,8 @@ func (b *bpe) encode(e *encoder, w string) error {
 	return e.remember(w[from:], b.merge)
 }
 
-// symbols fills e.list with the tokens of the bytes or characters of w.
-func (b *bpe) symbols(e *encoder, w string) error {
-	e.list = e.list[:0]
-	add := func(id int32) {
-		n := int32(len(e.list))
-		e.list = append(e.list, symbol{id, n - 1, n + 1})
-	}
+// symbols reports the tokens of the bytes or characters of w.
+func (b *bpe) symbols(w string, add func(id int32)) error {
 	unknown := false
 	var few [4]int32
 	for i := 0; i < len(w); {
@@ -94,9 +89,6 @@ func (b *bpe) symbols(e *encoder, w string) error {
 		}
 		unknown = id < 0 && !isBytes
 		i += n
-	}
-	if n := len(e.list); n > 0 {
-		e.list[n-1].next = -1
 	}
 	return nil
 }
@@ -122,9 +114,19 @@ func (b *bpe) missing(s string) error {
 
 // merge appends the tokens of w. A heap over the pairs keeps long words at n log n.
 func (b *bpe) merge(e *encoder, w string) error {
-	e.heap = e.heap[:0]
-	if err := b.symbols(e, w); err != nil {
+	if len(w) > hugeWord {
+		return b.mergeHuge(e, w, 4)
+	}
+	e.list, e.heap = e.list[:0], e.heap[:0]
+	err := b.symbols(w, func(id int32) {
+		n := int32(len(e.list))
+		e.list = append(e.list, symbol{id, n - 1, n + 1})
+	})
+	if err != nil {
 		return err
+	}
+	if n := len(e.list); n > 0 {
+		e.list[n-1].next = -1
 	}
 	for i := range max(len(e.list)-1, 0) {
 		b.offer(e, int32(i))

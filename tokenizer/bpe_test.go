@@ -46,8 +46,15 @@ func TestMergeIsTheDefinition(t *testing.T) {
 		}
 		word := rapid.StringOfN(rapid.SampledFrom([]rune("abc")), 1, 40, -1).Draw(t, "word")
 		got, err := tok.Encode(word)
-		if want := naive(tok.model.(*bpe), word); err != nil || !slices.Equal(got, want) {
+		b := tok.model.(*bpe)
+		want := naive(b, word)
+		if err != nil || !slices.Equal(got, want) {
 			t.Fatalf("got %v (%v), want %v", got, err, want)
+		}
+		e := newEncoder(b, 0)
+		share := rapid.IntRange(1, 50).Draw(t, "share")
+		if err := b.mergeHuge(e, word, share); err != nil || !slices.Equal(e.ids, want) {
+			t.Fatalf("with a share of %d: got %v (%v), want %v", share, e.ids, err, want)
 		}
 	})
 }

@@ -78,6 +78,9 @@ type window struct {
 
 // fill reads the runes from from on.
 func (w *window) fill() {
+	if cap(w.runes) < w.size {
+		w.runes = make([]rune, 0, min(w.size, len(w.text)-w.from))
+	}
 	w.runes = w.runes[:0]
 	w.to = len(w.text)
 	w.last = true
