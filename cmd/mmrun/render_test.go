@@ -79,7 +79,7 @@ func TestRender(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", test.args, got, test.want)
 		}
 	}
-	if o := mmrun(t, talk, "render", "--messages", "-", "--template", template); o.stdout != tests[0].want || o.status != 0 {
+	if o := execute(t, talk, "render", "--messages", "-", "--template", template); o.stdout != tests[0].want || o.status != 0 {
 		t.Errorf("from standard input: got %q (%s)", o.stdout, o.stderr)
 	}
 	write(t, filepath.Join(dir, "chat_template.jinja"), []byte("file {{ bos_token }}\n"))
@@ -105,8 +105,8 @@ func TestRenderErrors(t *testing.T) {
 		{[]string{"--messages", messages, "--model", empty}, "chat_template.jinja: no such file, nor is there a chat_template in tokenizer_config.json"},
 	}
 	for _, test := range tests {
-		wantError(t, mmrun(t, "", append([]string{"render"}, test.args...)...), exitFailure, test.want)
+		wantError(t, execute(t, "", append([]string{"render"}, test.args...)...), exitFailure, test.want)
 	}
-	wantError(t, mmrun(t, "", "render", "--model", empty), exitUsage, "no messages: give --messages FILE")
-	wantError(t, mmrun(t, "", "render", "--messages", messages, "--model", empty, "--template", messages), exitUsage, "--model and --template cannot be used together")
+	wantError(t, execute(t, "", "render", "--model", empty), exitUsage, "no messages: give --messages FILE")
+	wantError(t, execute(t, "", "render", "--messages", messages, "--model", empty, "--template", messages), exitUsage, "--model and --template cannot be used together")
 }

@@ -197,17 +197,13 @@ func withModel(c *cli.Context, src source, measure func(e *opened, tok *tokenize
 	if err != nil {
 		return err
 	}
-	encode, err := corpus.Plain(tok)
-	if err != nil {
-		return err
-	}
 	e, err := openEngine(c, src)
 	if err != nil {
 		return err
 	}
 	defer e.close(&err)
 	signalsOf(c).graceful()
-	return measure(e, tok, encode)
+	return measure(e, tok, corpus.Plain(tok))
 }
 
 // allTokens reads a whole text as tokens.

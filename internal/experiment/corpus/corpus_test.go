@@ -78,11 +78,7 @@ func parse(t testing.TB, regex, prefix bool, around string) *tokenizer.Tokenizer
 
 // all reads a text in pieces of some bytes and says in how many.
 func all(tok *tokenizer.Tokenizer, from io.Reader, piece int) (ids []int32, pieces int, err error) {
-	encode, err := Plain(tok)
-	if err != nil {
-		return nil, 0, err
-	}
-	r := New("text", from, encode)
+	r := New("text", from, Plain(tok))
 	r.piece = piece
 	for {
 		more, err := r.Next()
@@ -107,7 +103,7 @@ func TestPiecesAreTheWhole(t *testing.T) {
 		t.Run(test.name, rapid.MakeCheck(func(t *rapid.T) {
 			part := rapid.SampledFrom([]string{"the", " the", "and", " and ", " ", "  ", "\n", "\n\n", "x", "é", "日本", "🙂", ".", "'s", "7", "<end>"})
 			text := "a" + strings.Join(rapid.SliceOfN(part, 800, 1200).Draw(t, "parts"), "")
-			want, err := tok.Encode(text)
+			want, err := tok.EncodeWith(text, tokenizer.Options{Continues: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,11 +170,8 @@ func TestMemoryStays(t *testing.T) {
 	for text.Len() < 1<<20 {
 		fmt.Fprintf(&text, "%d the ", rng.Uint32())
 	}
-	encode, err := Plain(parse(t, true, false, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := New("text", strings.NewReader(text.String()), encode)
+	r := New("text", strings.NewReader(text.String()), Plain(parse(t, true, false, "")))
+	var err error
 	for err == nil {
 		_, err = r.Next()
 		if cap(r.text) > 4*pieceBytes {
