@@ -52,7 +52,7 @@ func (c *config) open(folder fs.FS, path func(string) string) (*Tokenizer, error
 		parse func(string, []byte) (*Tokenizer, error)
 	}{
 		{jsonName, Parse},
-		{modelName, ParseModel},
+		{modelName, func(name string, data []byte) (*Tokenizer, error) { return parseModelFile(name, data, c) }},
 		{vocabName, func(name string, vocab []byte) (*Tokenizer, error) {
 			merges, err := fs.ReadFile(folder, mergesName)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -97,6 +97,7 @@ type config struct {
 	AddBOS      *bool                 `json:"add_bos_token"`
 	AddEOS      *bool                 `json:"add_eos_token"`
 	AddPrefix   *bool                 `json:"add_prefix_space"`
+	Legacy      *bool                 `json:"legacy"`
 	BOS         tokenName             `json:"bos_token"`
 	EOS         tokenName             `json:"eos_token"`
 	Unk         tokenName             `json:"unk_token"`

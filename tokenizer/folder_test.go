@@ -52,6 +52,39 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// TestModelConfig: the settings that tokenizer.model takes from tokenizer_config.json.
+func TestModelConfig(t *testing.T) {
+	model := string(unzip("testdata/sentencepiece/bpe.model.gz"))
+	tests := []struct{ config, want string }{
+		{`{}`, "<s> the</s> the"},
+		{`{"add_bos_token":false}`, " the</s> the"},
+		{`{"legacy":false}`, "<s> the</s>the"},
+		{`{"add_prefix_space":false,"add_eos_token":true,"eos_token":"</s>"}`, "<s>the</s>the</s>"},
+	}
+	for _, test := range tests {
+		tok, err := open(map[string]string{modelName: model, configName: test.config})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		ids, err := tok.Encode("the</s>the")
+		got := ""
+		for _, id := range ids {
+			data, _ := tok.Bytes(id)
+			got += string(data)
+		}
+		if err != nil || got != test.want {
+			t.Errorf("%s: got %q (%v), want %q", test.config, got, err, test.want)
+		}
+		if id, ok := tok.BOS(); !ok || id != 1 {
+			t.Errorf("the token for the beginning is %d, %v", id, ok)
+		}
+		if id, ok := tok.EOS(); !ok || id != 2 {
+			t.Errorf("the token for the end is %d, %v", id, ok)
+		}
+	}
+}
+
 func TestPair(t *testing.T) {
 	files := map[string]string{vocabName: pairVocab, mergesName: pairMerges}
 	tests := []struct {
@@ -101,6 +134,8 @@ func TestOpenErrors(t *testing.T) {
 		{map[string]string{vocabName: pairVocab, mergesName: "", configName: `{"tokenizer_class":"BartTokenizer"}`}, `dir/vocab.json: a tokenizer of the class "BartTokenizer"`},
 		{map[string]string{vocabName: pairVocab, mergesName: "", configName: `{"added_tokens_decoder":{"x":{}}}`}, `dir/vocab.json: added_tokens_decoder: "x" is no id`},
 		{map[string]string{jsonName: "{", modelName: "", vocabName: pairVocab}, "dir/tokenizer.json: broken JSON"},
+		{map[string]string{jsonName: "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"}, "dir/tokenizer.json: is a pointer of Git LFS"},
+		{map[string]string{modelName: "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"}, "dir/tokenizer.model: is a pointer of Git LFS"},
 		{map[string]string{jsonName: plain, configName: "["}, "dir/tokenizer_config.json: broken JSON at byte 1"},
 		{map[string]string{jsonName: plain, configName: `{"add_bos_token":"x"}`}, "dir/tokenizer_config.json: add_bos_token: is a JSON string"},
 		{map[string]string{jsonName: plain, configName: `{"add_bos_token":true}`}, `dir/tokenizer_config.json: add_bos_token: is true, but bos_token, "", is no token`},

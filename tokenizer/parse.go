@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,11 +97,22 @@ type pattern struct {
 
 // Parse reads a tokenizer.json from data; name is what errors call it.
 func Parse(name string, data []byte) (*Tokenizer, error) {
+	if err := checkPointer(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	t, err := parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return t, nil
+}
+
+// checkPointer finds what Git leaves in place of a large file that was not fetched.
+func checkPointer(data []byte) error {
+	if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/")) {
+		return errors.New("is a pointer of Git LFS, not the file itself; 'git lfs pull' fetches it")
+	}
+	return nil
 }
 
 func parse(data []byte) (*Tokenizer, error) {

@@ -29,6 +29,7 @@ type spVocab struct {
 	charsmap  *charsmap
 	kept      *trie // user-defined tokens, which it leaves as they are
 	prefix    bool  // a space in front of every text
+	once      bool  // but not after a special token
 	tidy      bool  // runs of spaces are one, and none at the ends
 	keepSpace bool  // spaces are not written as marks
 
@@ -106,7 +107,7 @@ func (p *spVocab) normalize(in piece) (piece, error) {
 	} else {
 		in.text = p.rewrite(in.text, space, in.place == joined)
 	}
-	if in.text != "" && p.prefix && in.place != joined {
+	if in.text != "" && p.prefix && in.place != joined && !(p.once && in.place == inside) {
 		in.text = space + in.text
 	}
 	return in, nil

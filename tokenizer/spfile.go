@@ -17,9 +17,18 @@ const (
 // ParseModel reads SentencePiece's tokenizer.model from data; name is what errors call it. A token for
 // the beginning is put in front of a text where there is one, as Hugging Face does for such files.
 func ParseModel(name string, data []byte) (*Tokenizer, error) {
-	p := spVocab{unk: 0, bos: 1, eos: 2, prefix: true, tidy: true, addBOS: true}
+	return parseModelFile(name, data, &config{})
+}
+
+// parseModelFile is ParseModel with the settings of a tokenizer_config.json.
+func parseModelFile(name string, data []byte, c *config) (*Tokenizer, error) {
+	p := spVocab{unk: 0, bos: 1, eos: 2, prefix: true, tidy: true, addBOS: true, once: !isTrue(c.Legacy, true)}
 	kind := uint64(spUnigram)
-	err := messageFields(data, func(number protowire.Number, v fieldValue) error {
+	err := checkPointer(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	err = messageFields(data, func(number protowire.Number, v fieldValue) error {
 		switch number {
 		case 1:
 			return p.readPiece(v)
@@ -33,6 +42,7 @@ func ParseModel(name string, data []byte) (*Tokenizer, error) {
 	if err == nil {
 		err = p.finish(kind)
 	}
+	p.prefix = p.prefix && isTrue(c.AddPrefix, true)
 	var t *Tokenizer
 	if err == nil {
 		t, err = p.tokenizer()

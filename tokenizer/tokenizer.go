@@ -61,6 +61,13 @@ func (t *Tokenizer) ID(token string) (int32, bool) {
 	return id, ok
 }
 
+// BOS returns the token for the beginning of a text, as tokenizer_config.json, tokenizer.model or a GGUF
+// file names it; false when none does.
+func (t *Tokenizer) BOS() (int32, bool) { return t.bos, t.bos >= 0 }
+
+// EOS returns the token for the end of a text; false when no file names it.
+func (t *Tokenizer) EOS() (int32, bool) { return t.eos, t.eos >= 0 }
+
 // IsSpecial reports whether id is a special token, one that stands for no text.
 func (t *Tokenizer) IsSpecial(id int32) bool { return t.known(id) && t.kinds[id] == special }
 
