@@ -27,12 +27,6 @@ type Mamba struct {
 	norms bool // dt, B and C are normalized
 }
 
-// The limits of what Mamba's kernels take.
-const (
-	maxStateSize  = 64
-	maxConvKernel = 16
-)
-
 // rank is a time-step rank: a number, or "auto" (absent) for ceil(d / 16).
 type rank int
 
@@ -70,8 +64,8 @@ func readMamba(data []byte, norms bool) (*Backbone, Mixer, error) {
 	}
 	return b, m, cmp.Or(
 		config.Within("intermediate_size", m.IntermediateSize, 1, maxWidth),
-		config.Within("state_size", m.StateSize, 1, maxStateSize),
-		config.Within("conv_kernel", m.ConvKernel, 2, maxConvKernel),
+		config.Within("state_size", m.StateSize, 1, ops.MaxState),
+		config.Within("conv_kernel", m.ConvKernel, 1, ops.MaxTaps),
 		config.Within("time_step_rank", int(m.TimeStepRank), 1, maxWidth),
 		config.Epsilon("mixer_rms_eps", m.MixerRMSEps))
 }
@@ -142,11 +136,16 @@ func loadTaps(l *engine.Loader, name string, E, K int) ops.Weight {
 	return l.Put(wide, K, ops.Padded(E))
 }
 
+// decayOf is A = -exp(A_log), finite, also times what kernels multiply it with, so that a time step of 0 decays nothing.
+func decayOf(log float32) float32 {
+	return float32(max(-math.Exp(float64(log)), -1e37))
+}
+
 // loadDecay loads A_log as A = -exp(A_log); padding channels decay too, of a state that stays 0.
 func loadDecay(l *engine.Loader, name string, E, N int) ops.Weight {
 	data := l.Table(name, E, N, E, N)
 	for i, v := range data {
-		data[i] = float32(-math.Exp(float64(v)))
+		data[i] = decayOf(v)
 	}
 	return l.Put(data, ops.Padded(E), ops.Padded(N))
 }

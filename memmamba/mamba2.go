@@ -188,7 +188,7 @@ func loadSectionTaps(l *engine.Loader, name string, sections []int, K int) ops.W
 func loadHeadDecay(l *engine.Loader, name string, heads int) ops.Weight {
 	data := l.Row(name, heads)
 	for i, v := range data {
-		data[i] = float32(-math.Exp(float64(v)))
+		data[i] = decayOf(v)
 	}
 	return l.Put(data, 1, len(data))
 }

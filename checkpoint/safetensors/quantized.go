@@ -2,14 +2,13 @@ package safetensors
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/internal/config"
 	"github.com/mmrun/mmrun/quant"
 )
 
@@ -29,16 +28,13 @@ type quantization struct {
 
 // parseQuantization says whether a config.json tells of quantized weights, and refuses any but Q8_0's.
 func parseQuantization(data []byte) (bool, error) {
-	var config struct {
+	var told struct {
 		Quantization *quantization `json:"quantization_config"`
 	}
-	err := json.Unmarshal(data, &config)
-	var kind *json.UnmarshalTypeError
-	switch q := config.Quantization; {
-	case errors.As(err, &kind) && kind.Field != "":
-		return false, fmt.Errorf("%s: a %s where %s is expected", kind.Field, kind.Value, kindWords(kind))
+	err := config.Decode(data, &told)
+	switch q := told.Quantization; {
 	case err != nil:
-		return false, fmt.Errorf("broken JSON: %v", err)
+		return false, err
 	case q == nil:
 		return false, nil
 	case q.Method != quant.Q8_0.Name:
@@ -47,17 +43,6 @@ func parseQuantization(data []byte) (bool, error) {
 		return false, fmt.Errorf("quantization_config: block_size %d is not supported (%d is)", q.Block, quant.Q8_0.Weights)
 	}
 	return true, nil
-}
-
-// kindWords is what a field of a quantization holds.
-func kindWords(e *json.UnmarshalTypeError) string {
-	switch e.Type.Kind() {
-	case reflect.Int:
-		return "a whole number"
-	case reflect.String:
-		return "a string"
-	}
-	return "an object"
 }
 
 // QuantizedConfig is a config.json that tells of weights quantized in a format, which must be Q8_0.

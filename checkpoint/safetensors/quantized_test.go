@@ -177,7 +177,7 @@ func TestQuantizedFiles(t *testing.T) {
 		{`/config.json: quantization_config: quant_method "" is not supported`, config(`"quant_method"`, `"method"`), []Out{vector}},
 		{"/config.json: quantization_config: block_size 64 is not supported (32 is)", config("32", "64"), []Out{vector}},
 		{"/config.json: quantization_config.block_size: a string where a whole number is expected", config("32", `"32"`), []Out{vector}},
-		{"/config.json: quantization_config.quant_method: a bool where a string is expected", config(`"q8_0"`, "true"), []Out{vector}},
+		{"/config.json: quantization_config.quant_method: true or false where a string is expected", config(`"q8_0"`, "true"), []Out{vector}},
 		{"/config.json: quantization_config: a string where an object is expected", `{"quantization_config": "q8_0"}`, []Out{vector}},
 		{"/config.json: broken JSON", `{`, []Out{vector}},
 	} {

@@ -2,12 +2,14 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,7 +17,7 @@ import (
 // Decode is json.Unmarshal of what Python writes: Infinity and NaN may stand for numbers where a field takes them by
 // Number. Its errors name the field and what is expected there.
 func Decode(data []byte, into any) error {
-	err := json.Unmarshal(quoted(data), into)
+	err := json.Unmarshal(exact(quoted(data), reflect.TypeOf(into)), into)
 	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	var field string
@@ -53,6 +55,51 @@ func key(path string, t reflect.Type) string {
 		}
 		path, t = rest, f.Type
 	}
+}
+
+// exact leaves out keys that are a field's but for their case, which encoding/json would take for the field's own.
+// What is no object stays as it is.
+func exact(data []byte, t reflect.Type) []byte {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(data, &keys) != nil || keys == nil {
+		return data
+	}
+	known, dropped := names(t), false
+	for key := range keys {
+		same := func(name string) bool { return strings.EqualFold(key, name) }
+		if !slices.Contains(known, key) && slices.ContainsFunc(known, same) {
+			delete(keys, key)
+			dropped = true
+		}
+	}
+	if !dropped {
+		return data
+	}
+	kept, err := json.Marshal(keys)
+	if err != nil {
+		return data
+	}
+	return kept
+}
+
+// names are the keys of a struct and of those that it embeds.
+func names(t reflect.Type) (all []string) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous {
+			all = append(all, names(f.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		all = append(all, cmp.Or(name, f.Name))
+	}
+	return all
 }
 
 // pythons are the numbers that JSON does not have.
@@ -109,6 +156,8 @@ func wordsFor(t reflect.Type) string {
 		return "a number"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Struct:
+		return "an object"
 	}
 	return "a " + t.Kind().String()
 }

@@ -22,7 +22,7 @@ var layers = map[string][]string{
 	"ops/ref":                {},
 	"quant":                  {},
 	"checkpoint":             {"quant"},
-	"checkpoint/safetensors": {"checkpoint", "quant"},
+	"checkpoint/safetensors": {"checkpoint", "quant", "internal/config"},
 	"tokenizer":              {},
 	"chat":                   {"tokenizer"},
 	"sample":                 {},
