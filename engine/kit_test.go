@@ -32,6 +32,7 @@ var draws = map[string]struct {
 }{
 	refmodel.Mamba:       {3, func(r *rapid.T) drawn { return separated(r, drawMixer(r, refmodel.Mamba)) }},
 	refmodel.FalconMamba: {3, func(r *rapid.T) drawn { return separated(r, drawMixer(r, refmodel.FalconMamba)) }},
+	refmodel.Mamba2:      {4, func(r *rapid.T) drawn { return separated(r, drawMixer(r, refmodel.Mamba2)) }},
 	refmodel.MemMamba:    {6, func(r *rapid.T) drawn { return separated(r, drawMemory(r)) }},
 	refmodel.GPTNeoX:     {4, drawTransformer},
 }
@@ -56,9 +57,33 @@ func drawMixer(r *rapid.T, kind string) refmodel.Config {
 	c := refmodel.Default(kind)
 	c.Vocab = rapid.SampledFrom([]int{1, 40, 131, ChooseFrom + 5}).Draw(r, "V")
 	c.Hidden, c.Inner, c.Layers = between(r, "d", 1, 40), between(r, "E", 1, 70), between(r, "L", 1, 5)
-	c.State = rapid.SampledFrom([]int{4, 1, 16, 17}).Draw(r, "N")
+	c.State = rapid.SampledFrom([]int{4, 1, 16, 17, 130}).Draw(r, "N")
 	c.Kernel, c.Rank = between(r, "K", 2, 5), refmodel.Rank(between(r, "R", 1, 5))
 	c.Bias, c.ConvBias, c.Tied = yes(r, "bias"), yes(r, "conv bias"), yes(r, "tied")
+	if c.Memory != nil {
+		kind = rapid.SampledFrom([]string{refmodel.Mamba, refmodel.Mamba2, refmodel.FalconMamba}).Draw(r, "mixer")
+		c.Mixer = kind
+	}
+	if kind == refmodel.Mamba2 {
+		c = withHeads(c, func(name string, least, most int) int { return between(r, name, least, most) })
+	}
+	return c
+}
+
+// withHeads gives a model a mixer of Mamba-2 with what draw returns of sizes and choices.
+func withHeads(c refmodel.Config, draw func(name string, least, most int) int) refmodel.Config {
+	h := *refmodel.Default(refmodel.Mamba2).Heads
+	h.Groups, h.HeadDim = draw("G", 1, 3), draw("head", 1, 12)
+	h.Heads = h.Groups * draw("heads of a group", 1, 2)
+	h.NormGroups = []int{h.Groups, 1, h.Heads}[draw("norm groups", 0, 2)]
+	h.Norm = draw("norm", 0, 1) == 0
+	h.Limit = []refmodel.Limit{{0, math.Inf(1)}, {0.01, 0.1}}[draw("limit", 0, 1)]
+	c.Expand = []float64{2, 1, 0.5}[draw("expand", 0, 2)]
+	if c.Expand == 2 {
+		h.HeadDim *= 2 // E is even
+	}
+	c.Heads, c.Inner, c.Kernel = &h, h.Heads*h.HeadDim, draw("taps", 1, 4)
+	c.Hidden = int(float64(c.Inner) / c.Expand)
 	return c
 }
 

@@ -40,9 +40,9 @@ func TestRandom(t *testing.T) {
 			}
 			m := openModel(t, dir, Options{Chunk: 1 + rng.IntN(len(tokens)+10)})
 			other := openModel(t, dir, Options{Chunk: 1 + rng.IntN(40)})
-			memory := c.Memory
-			c.Memory = nil // a pointer says nothing
-			t.Logf("%+v %+v %+v, %d tokens by %d and %d", c, memory, how, len(tokens), m.Chunk(), other.Chunk())
+			memory, heads := c.Memory, c.Heads
+			c.Memory, c.Heads = nil, nil // a pointer says nothing
+			t.Logf("%+v %+v %+v %+v, %d tokens by %d and %d", c, heads, memory, how, len(tokens), m.Chunk(), other.Chunk())
 			all := newState(t, m)
 			compareRun(t, m, all, tokens, want)
 			check(t, 1, func(r *rapid.T) { testPieces(r, m, other, all, tokens) })
@@ -57,6 +57,8 @@ func TestRandom(t *testing.T) {
 func randomConfig(rng *rand.Rand, seed uint64) (refmodel.Config, refmodel.Random) {
 	kind := refmodel.MemMamba
 	switch seed % 9 {
+	case 6:
+		kind = refmodel.Mamba2
 	case 7:
 		kind = refmodel.Mamba
 	case 8:
@@ -75,6 +77,11 @@ func randomConfig(rng *rand.Rand, seed uint64) (refmodel.Config, refmodel.Random
 		m.Replacement = []string{"fifo", "priority"}[seed%2]
 		m.Pooling = []string{"concat", "mean", "max"}[seed/2%3]
 		m.Fusion = []string{"residual", "gated"}[seed/3%2]
+		kind = []string{refmodel.Mamba, refmodel.Mamba2, refmodel.FalconMamba}[seed/9%3]
+		m.Mixer = kind
+	}
+	if kind == refmodel.Mamba2 {
+		c = withHeads(c, func(_ string, least, most int) int { return least + rng.IntN(most-least+1) })
 	}
 	how := refmodel.Random{Seed: seed, DType: []safetensors.DType{safetensors.F32, safetensors.F16, safetensors.BF16}[rng.IntN(3)]}
 	if rng.IntN(3) == 0 {
