@@ -45,7 +45,7 @@ func at(line int, err error) error {
 	if errors.As(err, &e) {
 		return err
 	}
-	return &Error{line, err.Error()}
+	return &Error{line, oneLine(err.Error())}
 }
 
 // maxSource is the longest template in bytes.

@@ -98,14 +98,14 @@ func raiseFunc(m *machine, a args) (any, error) {
 		err = r.done()
 	}
 	if err == nil {
-		err = errors.New(oneLine(t.s))
+		err = errors.New(t.s)
 	}
 	return nil, err
 }
 
-// oneLine is s without line breaks, and not too long for an error.
+// oneLine is s without line breaks and other control characters, and not too long for an error.
 func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || 0x7F <= r && r < 0xA0 }), " ")
 	if len(s) > maxWidth {
 		s = strings.ToValidUTF8(s[:maxWidth], "") + "…"
 	}

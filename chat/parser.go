@@ -41,7 +41,7 @@ func (p *parser) next() token {
 }
 
 func (p *parser) errorf(format string, args ...any) error {
-	return &Error{Line: p.now().line, Message: fmt.Sprintf(format, args...)}
+	return &Error{Line: p.now().line, Message: oneLine(fmt.Sprintf(format, args...))}
 }
 
 func (p *parser) isOp(op string) bool     { return p.now().kind == tokOp && p.now().text == op }
