@@ -162,7 +162,7 @@ func (p *ssdPass) carry() {
 	p.starts = p.Temp(p.chunks*E, N)
 	cost := graph.Cost{Bytes: p.starts.Bytes() + p.xBC.Bytes(), Flops: 2 * int64(T) * int64(E) * int64(N)}
 	if p.Software() {
-		own := min(4, graph.Groups(N, 32))
+		own := min(2, graph.Groups(N, 32))
 		p.Call("ssd_state", graph.Kernel{Shader: "ssd_state_lanes", Spec: p.lanes(own)},
 			[]graph.Value{params(p.Graph), p.xBC, p.delta, p.cum, p.h, p.starts},
 			p.told, [3]int{p.Heads * graph.Groups(p.HeadDim, 16), graph.Groups(N, 32*own), 1}, cost)

@@ -32,21 +32,20 @@ void add(uint s0, vec2 last) {
 		for (uint i = 0; i < CHANNELS / 4; i++)
 			u[g][i] = weight * four(xbc, rowOf(s), head, first + i * 4);
 	}
-	for (uint s = 0; s < STEP; s += 4) {
-		vec4 B[4][OWN];
-		for (uint k = 0; k < 4; k++) {
-			uint row = rowOf(s0 + s + k) + keyOf(head);
+	vec4 B[STEP][OWN];
+	for (uint k = 0; k < STEP; k++) {
+		uint row = rowOf(s0 + k) + keyOf(head);
+		for (uint o = 0; o < OWN; o++)
+			B[k][o] = at4(xbc, row + min(n0 + o * 8, push.states - 1));
+	}
+	for (uint i = 0; i < CHANNELS / 4; i++) {
+		vec4 v[STEP];
+		for (uint k = 0; k < STEP; k++)
+			v[k] = handed(u[k / LANES][i], k % LANES);
+		for (uint c = 0; c < 4; c++)
 			for (uint o = 0; o < OWN; o++)
-				B[k][o] = at4(xbc, row + min(n0 + o * 8, push.states - 1));
-		}
-		for (uint i = 0; i < CHANNELS / 4; i++) {
-			vec4 v[4];
-			for (uint k = 0; k < 4; k++)
-				v[k] = handed(u[(s + k) / LANES][i], (s + k) % LANES);
-			for (uint c = 0; c < 4; c++)
-				for (uint o = 0; o < OWN; o++)
-					h[i * 4 + c][o] += v[0][c] * B[0][o] + v[1][c] * B[1][o] + v[2][c] * B[2][o] + v[3][c] * B[3][o];
-		}
+				h[i * 4 + c][o] += ((v[0][c] * B[0][o] + v[1][c] * B[1][o]) + (v[2][c] * B[2][o] + v[3][c] * B[3][o]))
+					+ ((v[4][c] * B[4][o] + v[5][c] * B[5][o]) + (v[6][c] * B[6][o] + v[7][c] * B[7][o]));
 	}
 }
 
