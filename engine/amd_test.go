@@ -92,12 +92,15 @@ func amdModels() map[string]refmodel.Config {
 	for _, kind := range []string{"f32", "f16", "bf16"} {
 		models["mamba."+kind] = refmodel.Default(refmodel.Mamba)
 		models["memmamba."+kind] = refmodel.Default(refmodel.MemMamba)
+		heads := refmodel.Default(refmodel.Mamba2)
+		heads.Hidden, heads.Heads.Heads, heads.Groups = 768, 24, 1
+		models["mamba2."+kind] = heads
 		gated := refmodel.Default(refmodel.MemMamba)
 		gated.Memory.Replacement, gated.Memory.Pooling, gated.Memory.Fusion = "priority", "mean", "gated"
 		gated.Bias, gated.Tied, gated.Memory.StateThreshold = true, false, 0
 		models["gated."+kind] = gated
 	}
-	models["memmamba.q8"], models["gated.q8"] = models["memmamba.f16"], models["gated.f16"]
+	models["memmamba.q8"], models["gated.q8"], models["mamba2.q8"] = models["memmamba.f16"], models["gated.f16"], models["mamba2.f16"]
 	models["falcon.f32"] = refmodel.Default(refmodel.FalconMamba)
 	pooled := refmodel.Default(refmodel.MemMamba)
 	pooled.Memory.Pooling, pooled.Memory.StateThreshold, pooled.Memory.Window = "max", 1, 1
