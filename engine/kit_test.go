@@ -97,6 +97,9 @@ func drawMemory(r *rapid.T) refmodel.Config {
 	}
 	c := drawMixer(r, refmodel.MemMamba)
 	c.Summary, c.Pool, c.Window = size("S", 40, ops.MaxSummary), size("P", 20, ops.MaxPool), size("W", 40, ops.MaxWindow)
+	if yes(r, "grows") {
+		c.Growth, c.Most = between(r, "g", 0, 30), between(r, "most", c.Pool, ops.MaxPool)
+	}
 	c.Period = between(r, "p", 1, c.Layers)
 	c.NoteThreshold = rapid.SampledFrom([]float64{0.5, 0, 0.4, 0.7}).Draw(r, "τ1")
 	c.StateThreshold = rapid.SampledFrom([]float64{0.5, 0, 0.4, 0.6, 1}).Draw(r, "τ2")

@@ -71,6 +71,9 @@ func randomConfig(rng *rand.Rand, seed uint64) (refmodel.Config, refmodel.Random
 	if m := c.Memory; m != nil {
 		m.Summary, m.Pool = 1+rng.IntN(40), 1+rng.IntN(20)
 		m.Window = []int{1, 2, 5, 1, 16, 33, 64}[seed%7]
+		if seed%4 < 2 {
+			m.Growth, m.Most = 1+rng.IntN(6), m.Pool+rng.IntN(30)
+		}
 		m.Period = 1 + rng.IntN(c.Layers)
 		m.NoteThreshold = []float64{0.5, 0.3, 0, 0.7, 1}[rng.IntN(5)]
 		m.StateThreshold = []float64{0, 0.5, -0.5, 1, 0.6}[seed%5]

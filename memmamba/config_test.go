@@ -29,7 +29,7 @@ func TestConfigDefaults(t *testing.T) {
 	check(`{"model_type": "falcon_mamba"}`)
 	want.ModelType, want.HiddenSize, want.EOS = "memmamba", 100, nil
 	mixer.IntermediateSize, mixer.TimeStepRank, mixer.Expand, mixer.norms = 150, 7, 1.5, false
-	want.Memory = &MemoryConfig{SummaryDim: 64, PoolSize: 50, NoteThreshold: 0.5, StateThreshold: 0.5, Period: 4, Window: 64,
+	want.Memory = &MemoryConfig{SummaryDim: 64, PoolSize: 50, PoolMax: 50, NoteThreshold: 0.5, StateThreshold: 0.5, Period: 4, Window: 64,
 		Replacement: "fifo", Pooling: "concat", Fusion: "residual", MixerType: "mamba"}
 	check(`{"model_type": "memmamba", "hidden_size": 100, "expand": 1.5, "eos_token_id": null}`)
 	want.Memory.MixerType, mixer.norms = "falcon_mamba", true
@@ -61,6 +61,9 @@ func TestConfigRefuses(t *testing.T) {
 		mamba + `"expand": 1e300}`:                    "expand 1e+300 of hidden_size 768 is not within 1 to 131072",
 		mamba + `"layer_norm_epsilon": -1}`:           "layer_norm_epsilon -1 is not a small positive number",
 		memory + `"mixer_type": "hyena"}`:             `mixer_type "hyena" is not known (falcon_mamba, mamba, mamba2 are)`,
+		memory + `"memory_pool_growth": -1}`:          "memory_pool_growth -1 is not within 0 to 256",
+		memory + `"memory_pool_max": 49}`:             "memory_pool_max 49 is not within 50 to 256",
+		memory + `"memory_pool_max": 257}`:            "memory_pool_max 257 is not within 50 to 256",
 		memory + `"memory_window": 0}`:                "memory_window 0 is not within 1 to 1024",
 		memory + `"memory_fusion": "sum"}`:            `memory_fusion "sum" is not one of [residual gated]`,
 		memory + `"cross_layer_period": 33}`:          "cross_layer_period 33 is not within 1 to 32",

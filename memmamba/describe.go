@@ -23,10 +23,10 @@ func (c *Config) Describe() engine.Description {
 		return d
 	}
 	note := float * int64(m.SummaryDim+2) // its summary, importance and position
-	pools.Bytes, pending.Bytes = layers*int64(m.PoolSize)*note, layers*int64(m.Window)*note
+	pools.Bytes, pending.Bytes = layers*int64(m.PoolMax)*note, layers*int64(m.Window)*note
 	d.State = append(d.State, pools, pending)
 	d.Sections = []engine.Section{{Key: "memory", Value: m, Lines: []string{
-		fmt.Sprintf("pool P %d, summary S %d, window W %d, notes above τ1 %g, reads above τ2 %g", m.PoolSize, m.SummaryDim, m.Window, m.NoteThreshold, m.StateThreshold),
+		fmt.Sprintf("pool P %s, summary S %d, window W %d, notes above τ1 %g, reads above τ2 %g", m.PoolText(), m.SummaryDim, m.Window, m.NoteThreshold, m.StateThreshold),
 		fmt.Sprintf("cross-layer attention every p %d layers, %s pooling, %s replacement, %s fusion", m.Period, m.Pooling, m.Replacement, m.Fusion),
 	}}}
 	return d

@@ -1,7 +1,9 @@
 package memmamba
 
 import (
+	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -19,6 +21,8 @@ func init() {
 type MemoryConfig struct {
 	SummaryDim     int     `json:"memory_summary_dim"`     // S, 64 in the paper
 	PoolSize       int     `json:"memory_pool_size"`       // P, 50 in the paper
+	PoolGrowth     int     `json:"memory_pool_growth"`     // g, room for so many more notes whenever the windows have doubled (ours)
+	PoolMax        int     `json:"memory_pool_max"`        // to which a pool grows (ours)
 	NoteThreshold  float64 `json:"memory_note_threshold"`  // τ1
 	StateThreshold float64 `json:"memory_state_threshold"` // τ2
 	Period         int     `json:"cross_layer_period"`     // p
@@ -58,7 +62,7 @@ func readMemMamba(data []byte) (engine.Config, error) {
 
 func defaultMemory() *MemoryConfig {
 	return &MemoryConfig{
-		SummaryDim: 64, PoolSize: 50, NoteThreshold: 0.5, StateThreshold: 0.5, Period: absent, Window: 64,
+		SummaryDim: 64, PoolSize: 50, PoolMax: absent, NoteThreshold: 0.5, StateThreshold: 0.5, Period: absent, Window: 64,
 		Replacement: "fifo", Pooling: "concat", Fusion: "residual", MixerType: "mamba",
 	}
 }
@@ -67,18 +71,18 @@ func (m *MemoryConfig) validate(layers int) error {
 	if m.Period == absent {
 		m.Period, layers = 4, max(4, layers) // a model of fewer layers has no cross-layer attention
 	}
-	for _, f := range []struct {
-		name       string
-		value, max int
-	}{
-		{"memory_summary_dim", m.SummaryDim, maxSummary},
-		{"memory_pool_size", m.PoolSize, maxPool},
-		{"memory_window", m.Window, maxWindow},
-		{"cross_layer_period", m.Period, layers},
-	} {
-		if f.value < 1 || f.value > f.max {
-			return fmt.Errorf("%s %d is not within 1 to %d", f.name, f.value, f.max)
-		}
+	if m.PoolMax == absent {
+		m.PoolMax = m.PoolSize
+	}
+	err := cmp.Or(
+		config.Within("memory_summary_dim", m.SummaryDim, 1, maxSummary),
+		config.Within("memory_pool_size", m.PoolSize, 1, maxPool),
+		config.Within("memory_pool_growth", m.PoolGrowth, 0, maxPool),
+		config.Within("memory_pool_max", m.PoolMax, m.PoolSize, maxPool),
+		config.Within("memory_window", m.Window, 1, maxWindow),
+		config.Within("cross_layer_period", m.Period, 1, layers))
+	if err != nil {
+		return err
 	}
 	for _, f := range []struct {
 		name, value string
@@ -93,6 +97,22 @@ func (m *MemoryConfig) validate(layers int) error {
 		}
 	}
 	return nil
+}
+
+// room is that of a pool: P notes, and g more whenever the number of windows has doubled, up to the most.
+func (m *MemoryConfig) room() ops.Room { return ops.Room{First: m.PoolSize, Growth: m.PoolGrowth} }
+
+// roomAt is how many notes a pool has room for in a window.
+func (m *MemoryConfig) roomAt(window int64) int {
+	return min(m.PoolMax, m.PoolSize+m.PoolGrowth*max(0, bits.Len64(uint64(window))-1))
+}
+
+// PoolText is how many notes a pool has room for, in words.
+func (m *MemoryConfig) PoolText() string {
+	if m.PoolGrowth == 0 || m.PoolMax == m.PoolSize {
+		return fmt.Sprint(m.PoolSize)
+	}
+	return fmt.Sprintf("%d growing by %d to %d", m.PoolSize, m.PoolGrowth, m.PoolMax)
 }
 
 // How it is decided whether a layer reads its own pool.

@@ -21,7 +21,7 @@ func (n *memNetwork) openLog(p *engine.Pass, tokens int) *passLog {
 
 // fill finds the pools of layers [from, to) in every window, once their notes are taken.
 func (log *passLog) fill(g *graph.Graph, c *MemoryConfig, from, to int) {
-	ops.FillPools(g, log.Log, log.pools, c.Replacement == "priority", from, to)
+	ops.FillPools(g, log.Log, log.pools, c.room(), c.Replacement == "priority", from, to)
 }
 
 // commit leaves the sequences with the pools of a log's last window.

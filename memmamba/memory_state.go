@@ -24,15 +24,15 @@ const (
 
 // memoryState is the shape of a memory's parts.
 type memoryState struct {
-	L, P, W, S int // S padded
+	L, P, W, S int // P places of a pool, as many as it grows to; S padded
 	attending  int // layers with cross-layer attention
 	crossKeys  int // keys of each
 }
 
 func (c *Config) memoryState() *memoryState {
 	m := c.Memory
-	s := &memoryState{L: c.NumHiddenLayers, P: m.PoolSize, W: m.Window, S: ops.Padded(m.SummaryDim),
-		attending: c.NumHiddenLayers / m.Period, crossKeys: m.PoolSize}
+	s := &memoryState{L: c.NumHiddenLayers, P: m.PoolMax, W: m.Window, S: ops.Padded(m.SummaryDim),
+		attending: c.NumHiddenLayers / m.Period, crossKeys: m.PoolMax}
 	if m.Pooling == "concat" {
 		s.crossKeys *= m.Period
 	}
@@ -125,6 +125,17 @@ func (c *Config) CheckState(saved engine.SavedState) error {
 	for i := range s.L * s.P {
 		if importance, at := importances.float(i), int64(positions.word(i)); !worth(importance) || at >= max(saved.Position, 1) {
 			return fmt.Errorf("layer %d: pool place %d holds importance %g, position %d", i/s.P, i%s.P, importance, at)
+		}
+	}
+	for l := range s.L {
+		room, notes := c.Memory.roomAt(max(saved.Position-1, 0)/int64(s.W)), 0
+		for i := range s.P {
+			if importances.float(l*s.P+i) > 0 {
+				notes++
+			}
+		}
+		if notes > room {
+			return fmt.Errorf("layer %d: %d notes in a pool that has room for %d", l, notes, room)
 		}
 	}
 	noted := words(saved.Part(engine.Shared, notedPart))

@@ -12,7 +12,7 @@ func TestPassesFit(t *testing.T) {
 		for _, size := range []struct{ L, P, S, W int }{{4, 10, 16, 8}, {64, 256, 256, 1}, {64, 256, 256, 1024}, {24, 50, 64, 1}} {
 			c := Config{Memory: defaultMemory()}
 			c.NumHiddenLayers = size.L
-			c.Memory.PoolSize, c.Memory.SummaryDim, c.Memory.Window = size.P, size.S, size.W
+			c.Memory.PoolMax, c.Memory.SummaryDim, c.Memory.Window = size.P, size.S, size.W
 			c.Memory.Period, c.Memory.Pooling, c.Memory.StateThreshold = 4, pooling, 0
 			m, n := c.memoryState(), c.PassTokens(engine.MaxChunk)
 			windows := (n+m.W-2)/m.W + 1

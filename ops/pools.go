@@ -2,6 +2,10 @@ package ops
 
 import "github.com/mmrun/mmrun/graph"
 
+// Room is how many notes a pool has room for: First, and Growth more whenever the number of windows has doubled
+// since the second, up to its places.
+type Room struct{ First, Growth int }
+
 // Notes are the pools of all layers, P places each, oldest first and the newest in the last place; a
 // place of importance 0 is empty.
 type Notes struct {
@@ -42,8 +46,8 @@ type Pools struct{ graph.Value }
 
 type (
 	logPush    struct{ rows, held, size, window, layers, summary, pooled, waiting int }
-	lifeSpec   struct{ priority bool }
-	lifePush   struct{ rows, held, size, window, layer, layers int }
+	lifeSpec   struct{ priority, grows bool }
+	lifePush   struct{ rows, held, size, window, layer, layers, room, growth int }
 	pickPush   struct{ rows, held, size, window, layer, layers, windows int }
 	commitPush struct{ rows, held, size, window, layers, summary, windows, pooled, waiting int }
 )
@@ -85,18 +89,20 @@ func NewPools(g *graph.Graph, log Log, P int) Pools {
 
 // FillPools finds the pools of layers [from, to): notes are committed in token order at the first
 // token of a window. A full pool lets its oldest note go, or with priority its least important one if
-// the new note is more important (the oldest among equals).
-func FillPools(g *graph.Graph, log Log, pools Pools, priority bool, from, to int) {
+// the new note is more important (the oldest among equals). The pools of the window w of a sequence, counted
+// from 0, are full with min(P, First + Growth·floor(log2 w)) notes.
+func FillPools(g *graph.Graph, log Log, pools Pools, room Room, priority bool, from, to int) {
 	L, rows, P := log.Importances.Rows, log.Importances.Cols, pools.Cols
-	if from < 0 || to > L || from >= to || pools.Rows%L != 0 {
-		mismatch(g, "pools", []int{from, to}, pools.Shape())
+	if from < 0 || to > L || from >= to || pools.Rows%L != 0 || room.First < 1 || room.First > P || room.Growth < 0 || room.Growth > MaxPool {
+		mismatch(g, "pools", []int{from, to, room.First, room.Growth}, pools.Shape())
 		return
 	}
+	grows := room.Growth > 0 && room.First < P
 	windows, layers := pools.Rows/L, int64(log.Together)*int64(to-from)
 	life := eachOf(g, log.Sequences, L, 2*rows)
-	g.Call("life", graph.Kernel{Shader: "life", Spec: lifeSpec{priority}},
+	g.Call("life", graph.Kernel{Shader: "life", Spec: lifeSpec{priority, grows}},
 		[]graph.Value{params(g), log.Importances, life},
-		lifePush{rows, log.Held, P, log.Window, from, L}, [3]int{graph.Groups(rows, 32), to - from, log.Together},
+		lifePush{rows, log.Held, P, log.Window, from, L, room.First, room.Growth}, [3]int{graph.Groups(rows, 32), to - from, log.Together},
 		graph.Cost{Bytes: 12 * int64(rows) * layers})
 	g.Call("pick", graph.Kernel{Shader: "pick"},
 		[]graph.Value{params(g), life, pools.Value},

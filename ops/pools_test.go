@@ -61,6 +61,7 @@ type sequence struct {
 	notes        Notes
 	pending      Pending
 	policy       string
+	room         ref.Room
 	L, P, W, S   int
 	access       graph.Access
 	position     int64
@@ -79,8 +80,8 @@ func (s *sequence) pass(tokens, room int) {
 	want, fresh := make([][][]ref.Note, s.L), s.own(log, tokens)
 	pools := NewPools(s.g, log, s.P)
 	for l := range s.L { // as a pass does, layer by layer
-		FillPools(s.g, log, pools, s.policy == "priority", l, l+1)
-		want[l], s.waits[l] = ref.Windows(s.pools[l], s.waits[l], fresh[l], s.policy, s.P, s.W, s.position, int64(tokens))
+		FillPools(s.g, log, pools, Room{s.room.First, s.room.Growth}, s.policy == "priority", l, l+1)
+		want[l], s.waits[l] = ref.Windows(s.pools[l], s.waits[l], fresh[l], s.policy, s.room, s.W, s.position, int64(tokens))
 		s.pools[l] = want[l][len(want[l])-1]
 	}
 	Commit(s.g, log, pools, s.pending, s.notes)
@@ -166,17 +167,17 @@ func (s *sequence) check() {
 
 // TestPools takes sequences through passes of all kinds: within a window, up to its end, from its
 // start, through many of them, shorter than the program is made for; and follows the reference's pools
-// in every window.
+// in every window, in pools that grow and in others.
 func TestPools(t *testing.T) {
 	for _, access := range accesses {
 		for _, policy := range []string{"fifo", "priority"} {
-			for _, P := range []int{1, 2, 7, 50, MaxPool} {
+			for _, room := range rooms {
 				for _, W := range []int{1, 3, 16, 100} {
-					t.Run(fmt.Sprintf("%s/%s/P=%d/W=%d", access, policy, P, W), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%s/%s/%+v/W=%d", access, policy, room, W), func(t *testing.T) {
 						const L, S = 2, 8
-						s := &sequence{rig: newRig(t, access, 1, 1, 0, 0), access: access, policy: policy, L: L, P: P, W: W, S: S,
+						s := &sequence{rig: newRig(t, access, 1, 1, 0, 0), access: access, policy: policy, room: room, L: L, P: room.Most, W: W, S: S,
 							pools: make([][]ref.Note, L), waits: make([][]ref.Note, L)}
-						s.notes, s.pending = memoryRig(s.rig, L, P, W, S)
+						s.notes, s.pending = memoryRig(s.rig, L, s.P, W, S)
 						for _, pass := range [][2]int{{5, 5}, {1, 1}, {W, W}, {64, 70}, {130, 130}, {1, 9}, {2 * W, 2 * W}} {
 							s.pass(pass[0], pass[1])
 						}
@@ -187,21 +188,26 @@ func TestPools(t *testing.T) {
 	}
 }
 
+// rooms are those of pools of a fixed size, and of growing ones: slowly, at once, and further than a test goes.
+var rooms = []ref.Room{{First: 1, Most: 1}, {First: 2, Most: 2}, {First: 7, Most: 7}, {First: 50, Most: 50}, {First: MaxPool, Most: MaxPool},
+	{First: 1, Growth: 1, Most: 6}, {First: 3, Growth: 4, Most: 21}, {First: 2, Growth: MaxPool, Most: 9}, {First: 5, Growth: 30, Most: MaxPool}}
+
 // TestCommit commits window after window without tokens, as happens between passes, importances with
 // ties, and follows the reference's pools.
 func TestCommit(t *testing.T) {
 	for _, policy := range []string{"fifo", "priority"} {
-		for _, P := range []int{1, 7, 50, MaxPool} {
+		for _, room := range rooms {
 			for _, size := range [][2]int{{1, 20}, {24, 14}, {65, 5}, {MaxWindow, 3}} {
 				W, windows := size[0], size[1]
-				t.Run(fmt.Sprintf("%s/P=%d/W=%d", policy, P, W), func(t *testing.T) { testCommit(t, policy, P, W, windows) })
+				t.Run(fmt.Sprintf("%s/%+v/W=%d", policy, room, W), func(t *testing.T) { testCommit(t, policy, room, W, windows) })
 			}
 		}
 	}
 }
 
-func testCommit(t *testing.T, policy string, P, W, windows int) {
+func testCommit(t *testing.T, policy string, room ref.Room, W, windows int) {
 	const L, S = 3, 8
+	P := room.Most
 	r := newRig(t, graph.Buffer, 1, 1, 0, 0)
 	n, pending := memoryRig(r, L, P, W, S)
 	pools, params := make([][]ref.Note, L), make([]uint32, ParamsBytes/4)
@@ -210,14 +216,14 @@ func testCommit(t *testing.T, policy string, P, W, windows int) {
 		for l := range L {
 			fresh, s, i := someNotes(r.rng, int64(window*W), W, S)
 			summaries, noted = append(summaries, s...), append(noted, i...)
-			pools[l] = ref.Commit(pools[l], fresh, policy, P)
+			pools[l] = ref.Commit(pools[l], fresh, policy, room.At(int64(window+1)))
 		}
 		params[0], params[1], params[4] = 1, 1, uint32((window+1)*W)
 		r.words(ParamsSlot, params)
 		r.words("pending", bits(summaries))
 		r.words("noted", bits(noted))
 		r.g = graph.NewAccess(device, graph.Buffer)
-		commit(r, n, pending, policy == "priority")
+		commit(r, n, pending, Room{room.First, room.Growth}, policy == "priority")
 		r.run(graph.Value{})
 		for l := range L {
 			if got := poolOf(r, l, P, S); !slices.EqualFunc(got, pools[l], sameNote) {
@@ -231,10 +237,10 @@ func testCommit(t *testing.T, policy string, P, W, windows int) {
 }
 
 // commit commits what is pending.
-func commit(r *rig, n Notes, pending Pending, priority bool) {
+func commit(r *rig, n Notes, pending Pending, room Room, priority bool) {
 	log := OpenLog(r.g, n, pending, 1, 0)
 	pools := NewPools(r.g, log, n.Importances.Cols)
-	FillPools(r.g, log, pools, priority, 0, n.Importances.Rows)
+	FillPools(r.g, log, pools, room, priority, 0, n.Importances.Rows)
 	Commit(r.g, log, pools, pending, n)
 }
 
@@ -253,7 +259,7 @@ func BenchmarkCommit(b *testing.B) {
 				full := r.value("window", paperL, W, noted)
 				n.Importances = r.value("importance", paperL, P, slices.Repeat([]float32{0.5}, paperL*P))
 				r.g.Copy(pending.Importances, full)
-				commit(r, n, pending, policy == "priority")
+				commit(r, n, pending, Room{First: P}, policy == "priority")
 			})
 		}
 	}
@@ -270,7 +276,7 @@ func BenchmarkPools(b *testing.B) {
 				log := OpenLog(r.g, n, pending, 1, T)
 				score := r.table(1, 2*Pad, append([]float32{1}, make([]float32, 2*Pad-1)...))
 				Note(r.g, r.value("x", T, Pad, r.random(T*Pad, 1)), r.value("notes", T, paperS, r.random(T*paperS, 1)), Scorer{score, Norm{Width: Pad, Eps: 1e-5}, 0.5}, log.Of(0))
-				FillPools(r.g, log, NewPools(r.g, log, paperP), policy == "priority", 0, 1)
+				FillPools(r.g, log, NewPools(r.g, log, paperP), Room{First: paperP}, policy == "priority", 0, 1)
 			})
 		}
 	}

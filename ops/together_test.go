@@ -13,6 +13,7 @@ import (
 // A windowCase is a memory whose windows begin in several sequences together.
 type windowCase struct {
 	L, P, W, S, E, N, period int
+	room                     ref.Room // P at the most
 	policy, pooling          string
 }
 
@@ -50,7 +51,7 @@ func (c windowCase) states(r *rig, parts []statePart, sequences int) map[string]
 	}
 	for s := range sequences {
 		for l := range c.L {
-			some := r.rng.IntN(c.P + 1)
+			some := r.rng.IntN(c.room.First + 1)
 			for i := range c.P {
 				at := s*parts[1].apart + l*c.P + i
 				all["importance"][at], all["position"][at] = 0, math.Float32frombits(uint32(i))
@@ -80,7 +81,7 @@ func (c windowCase) begin(r *rig, parts []statePart, state map[string][]float32,
 	pending := Pending{v["pending"], r.g.Shaped(v["noted"], c.L, c.W), sequences}
 	log := OpenLog(r.g, notes, pending, together, 0)
 	pools := NewPools(r.g, log, c.P)
-	FillPools(r.g, log, pools, c.policy == "priority", 0, c.L)
+	FillPools(r.g, log, pools, Room{c.room.First, c.room.Growth}, c.policy == "priority", 0, c.L)
 	Commit(r.g, log, pools, pending, notes)
 	Keys(r.g, notes.Sources(together), r.table(c.L*2*c.S, c.S, w.token), v["kv"])
 	sources := CrossSources(r.g, notes, together, c.period, c.pooling, v["worth"])
@@ -99,7 +100,11 @@ func TestWindowsTogether(t *testing.T) {
 			for j, policy := range []string{"fifo", "priority"} {
 				c := windowCase{L: 3, P: []int{7, 1, 50}[(i+j)%3], W: []int{5, 1, 16}[i%3], S: []int{8, 24}[j], E: 24, N: 13,
 					period: 1 + (i+j)%2, policy: policy, pooling: []string{"concat", "mean", "max"}[(i+j)%3]}
-				t.Run(fmt.Sprintf("%s/B=%d/%s/%s", access, len(rows), policy, c.pooling), func(t *testing.T) { testTogether(t, access, rows, c) })
+				c.room = ref.Room{First: c.P, Most: c.P}
+				if (i+j)%2 == 0 {
+					c.room.First, c.room.Growth = 1+c.P/4, 1+c.P/9
+				}
+				t.Run(fmt.Sprintf("%s/B=%d/%s/%s/%+v", access, len(rows), policy, c.pooling, c.room), func(t *testing.T) { testTogether(t, access, rows, c) })
 			}
 		}
 	}
@@ -169,10 +174,10 @@ func (c windowCase) commits(t *testing.T, parts []statePart, before, after map[s
 		}
 		return notes
 	}
-	for _, row := range rows {
+	for b, row := range rows {
 		for l := range c.L {
 			pool, fresh := of(before, parts[0], parts[1], row, l, c.P), of(before, parts[3], parts[4], row, l, c.W)
-			if got, want := of(after, parts[0], parts[1], row, l, c.P), ref.Commit(pool, fresh, c.policy, c.P); !slices.EqualFunc(got, want, sameNote) {
+			if got, want := of(after, parts[0], parts[1], row, l, c.P), ref.Commit(pool, fresh, c.policy, c.room.At(int64(1+b))); !slices.EqualFunc(got, want, sameNote) {
 				t.Errorf("row %d, layer %d: pool %v, want %v", row, l, got, want)
 			}
 		}

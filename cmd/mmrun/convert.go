@@ -41,6 +41,8 @@ mmrun convert --from mamba-130m --to token-by-token --window 1 --period 6 --repl
 			&cli.StringFlag{Name: "to", Category: "Model", Usage: "`DIR` to create"},
 			&cli.IntFlag{Name: "period", Category: category, Value: 4, DefaultText: "4, or as many as there are", Usage: "cross-layer attention every `P` layers"},
 			&cli.IntFlag{Name: "pool-size", Category: category, Value: 50, Usage: "at most `N` notes in a layer's pool"},
+			&cli.IntFlag{Name: "pool-growth", Category: category, Usage: "room for `N` notes more whenever the windows have doubled"},
+			&cli.IntFlag{Name: "pool-max", Category: category, DefaultText: "--pool-size", Usage: "a pool grows to at most `N` notes"},
 			&cli.IntFlag{Name: "summary-dim", Category: category, Value: 64, Usage: "`S` numbers in a note"},
 			&cli.IntFlag{Name: "window", Category: category, Value: 64, Usage: "`W` tokens between commits to the pool"},
 			&cli.Float64Flag{Name: "note-threshold", Category: category, Value: 0.5, Usage: "a token more important than `T` leaves a note"},
@@ -60,6 +62,9 @@ var memoryKeys = map[string]string{
 	"window": "memory_window", "note-threshold": "memory_note_threshold", "state-threshold": "memory_state_threshold",
 	"replacement": "memory_replacement", "pooling": "cross_layer_pooling", "fusion": "memory_fusion",
 }
+
+// variantKeys are the flags that set a key only where they are given.
+var variantKeys = map[string]string{"pool-growth": "memory_pool_growth", "pool-max": "memory_pool_max"}
 
 func convertAction(c *cli.Context) error {
 	if err := cmp.Or(noArguments(c), required(c, "from", "to")); err != nil {
@@ -138,6 +143,11 @@ func convertedConfig(c *cli.Context, src source) (*converted, error) {
 	}
 	for flag, key := range memoryKeys {
 		keys[key] = c.Value(flag)
+	}
+	for flag, key := range variantKeys {
+		if c.IsSet(flag) {
+			keys[key] = c.Value(flag)
+		}
 	}
 	if !c.IsSet("period") { // so that a model of fewer layers has cross-layer attention, too
 		keys[memoryKeys["period"]] = min(c.Int("period"), from.Sizes().Layers)

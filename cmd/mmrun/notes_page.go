@@ -57,7 +57,7 @@ func (r *notesReport) writePage(path string) error {
 				counted(len(r.Layers), "layer"),
 				fmt.Sprintf("%s of %d", counted(r.Windows, "window"), r.Window),
 				fmt.Sprintf("%s written, %d kept", counted(written, "note"), kept),
-				fmt.Sprintf("pools of %d, %s", s.PoolSize, s.Replacement),
+				fmt.Sprintf("pools of %s, %s", s.PoolText(), s.Replacement),
 				fmt.Sprintf("a note above %g, a read above %g", s.NoteThreshold, s.StateThreshold),
 			},
 		})

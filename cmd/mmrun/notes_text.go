@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/mmrun/mmrun/memmamba"
 )
 
 // text is the report for a terminal.
 func (r *notesReport) text() string {
 	var b strings.Builder
 	s := r.settings
-	fmt.Fprintf(&b, "%s read %s in %s of %d; a pool holds %s (%s)\n", r.Model, counted(r.Tokens, "token"), counted(r.Windows, "window"), r.Window, counted(s.PoolSize, "note"), s.Replacement)
+	fmt.Fprintf(&b, "%s read %s in %s of %d; a pool holds %s (%s)\n", r.Model, counted(r.Tokens, "token"), counted(r.Windows, "window"), r.Window, counted(s.PoolSize, "note")+growth(s), s.Replacement)
 	for n, layer := range r.Layers {
 		kept := layer.kept()
 		fmt.Fprintf(&b, "\nlayer %d: %s, %d written; ", n, counted(len(kept), "note"), layer.Written)
@@ -30,6 +32,14 @@ func (r *notesReport) text() string {
 		b.WriteString(t.String())
 	}
 	return b.String()
+}
+
+// growth says how pools grow, if they do.
+func growth(s memmamba.MemoryConfig) string {
+	if s.PoolGrowth == 0 || s.PoolMax == s.PoolSize {
+		return ""
+	}
+	return fmt.Sprintf(", %d more whenever the windows have doubled, up to %d", s.PoolGrowth, s.PoolMax)
 }
 
 // contextBytes is about how much text is shown on either side of a token.

@@ -3,6 +3,7 @@ package refmodel
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,6 +42,8 @@ type Config struct {
 type Memory struct {
 	Summary        int     `json:"memory_summary_dim"`     // S
 	Pool           int     `json:"memory_pool_size"`       // P
+	Growth         int     `json:"memory_pool_growth"`     // g
+	Most           int     `json:"memory_pool_max"`        // default P
 	Window         int     `json:"memory_window"`          // W
 	NoteThreshold  float64 `json:"memory_note_threshold"`  // τ1
 	StateThreshold float64 `json:"memory_state_threshold"` // τ2
@@ -123,12 +126,19 @@ func (c Config) complete() (Config, error) {
 		"num_hidden_layers": c.Layers, "state_size": c.State, "conv_kernel": c.Kernel, "time_step_rank": int(c.Rank)}
 	choices := map[string]bool{}
 	if m := c.Memory; m != nil {
+		own := *m
+		if c.Memory, m = &own, &own; m.Most == 0 {
+			m.Most = m.Pool
+		}
 		sizes["memory_summary_dim"], sizes["memory_pool_size"] = m.Summary, m.Pool
 		sizes["memory_window"], sizes["cross_layer_period"] = m.Window, m.Period
 		choices["memory_replacement"] = slices.Contains([]string{"fifo", "priority"}, m.Replacement)
 		choices["cross_layer_pooling"] = slices.Contains([]string{"concat", "mean", "max"}, m.Pooling)
 		choices["mixer_type"] = slices.Contains([]string{Mamba, FalconMamba, Mamba2}, m.Mixer)
 		choices["memory_fusion"] = slices.Contains([]string{"residual", "gated"}, m.Fusion)
+	}
+	if m := c.Memory; m != nil && (m.Growth < 0 || m.Most < m.Pool) {
+		return c, fmt.Errorf("memory_pool_growth %d, memory_pool_max %d with memory_pool_size %d", m.Growth, m.Most, m.Pool)
 	}
 	for key, n := range sizes {
 		if n < 1 {
@@ -157,6 +167,14 @@ func (c Config) convolved() int {
 		return c.Inner + 2*c.Groups*c.State
 	}
 	return c.Inner
+}
+
+// room is how many notes a pool has room for at the commit that begins a window.
+func (m *Memory) room(window int64) int {
+	if window < 1 {
+		return m.Pool
+	}
+	return min(m.Most, m.Pool+m.Growth*int(math.Log2(float64(window))))
 }
 
 // CrossLayer reports whether layer l, counted from 0, attends to the layers before it.

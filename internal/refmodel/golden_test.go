@@ -62,7 +62,7 @@ func (g golden) compare(name string, got [][]float64) float64 {
 
 func TestGolden(t *testing.T) {
 	for _, name := range []string{"mamba-tiny", "mamba-odd-bf16", "memmamba-fifo", "memmamba-priority", "memmamba-token",
-		"falcon-tiny", "mamba2-tiny", "mamba2-groups-bf16", "mamba2-wide-state", "memmamba-over-mamba2"} {
+		"falcon-tiny", "mamba2-tiny", "mamba2-groups-bf16", "mamba2-wide-state", "memmamba-over-mamba2", "memmamba-growing"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join("../../testdata/golden", name)
 			m, err := Load(dir)

@@ -77,8 +77,9 @@ func (s *State) openWindow() {
 // commit moves the pending notes into the pool, oldest first.
 func (s *State) commit(st *layerState) {
 	c := s.model.Config
+	room := c.room(s.pos / int64(c.Window))
 	for _, n := range st.pending {
-		if len(st.pool) < c.Pool {
+		if len(st.pool) < room {
 			st.pool = append(st.pool, n)
 			continue
 		}
@@ -141,7 +142,7 @@ func (s *State) gather(l int) []note {
 		}
 		return out
 	}
-	for j := range c.Pool {
+	for j := range c.Most {
 		var merged note
 		count := 0.0
 		for _, st := range sources {

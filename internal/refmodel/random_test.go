@@ -70,6 +70,7 @@ func TestRandomStaysSane(t *testing.T) {
 			c.Pooling = []string{"concat", "mean", "max"}[i%3]
 			c.Fusion = []string{"residual", "gated"}[i%2]
 			c.NoteThreshold, c.StateThreshold = 0.3+0.1*float64(i%5), 0.6
+			c.Growth, c.Most = i%3, c.Pool+i%5
 		}
 		t.Run(fmt.Sprint(i, modelType), func(t *testing.T) {
 			m := load(t, t.TempDir(), c, Random{Seed: uint64(i)})
@@ -90,7 +91,7 @@ func TestRandomStaysSane(t *testing.T) {
 			if g.Notes != 500 || g.NotesTaken < 50 || g.NotesTaken > 450 || g.Reads != 60 || g.ReadsTaken < 6 || g.ReadsTaken > 54 {
 				t.Errorf("decisions are one-sided: %+v", g)
 			}
-			if len(r.Reads) != 13 || slices.Max(r.PoolCount) != c.Pool {
+			if len(r.Reads) != 13 || slices.Max(r.PoolCount) != min(c.Most, c.Pool+3*c.Growth) {
 				t.Errorf("%d windows, pools of %v", len(r.Reads), r.PoolCount)
 			}
 		})
@@ -237,7 +238,7 @@ func TestAutoRank(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default(MemMamba)
-	want.Hidden, want.Inner, want.Rank, want.Pool = 100, 200, 7, 3
+	want.Hidden, want.Inner, want.Rank, want.Pool, want.Most = 100, 200, 7, 3, 3
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v %+v, want %+v", c, c.Memory, want)
 	}

@@ -28,9 +28,12 @@ type model struct {
 	Tied      bool            `json:"tie_word_embeddings"`
 	S         int             `json:"memory_summary_dim"`
 	P         int             `json:"memory_pool_size"`
+	Growth    int             `json:"memory_pool_growth"`
+	Most      int             `json:"memory_pool_max"`
 	W         int             `json:"memory_window"`
 	Note      float32         `json:"memory_note_threshold"`
 	Read      float32         `json:"memory_state_threshold"`
+	LayerRead float32         `json:"cross_layer_threshold"`
 	Policy    string          `json:"memory_replacement"`
 	Period    int             `json:"cross_layer_period"`
 	Pooling   string          `json:"cross_layer_pooling"`
@@ -86,8 +89,9 @@ func (m *model) window(ids []int32) []float32 {
 	embeddings := m.weight("backbone.embeddings.weight")
 	r := Embed(embeddings, ids, m.D)
 	if m.W > 0 {
+		room := Room{m.P, m.Growth, max(m.P, m.Most)}
 		for l := range m.pools {
-			m.pools[l], m.pending[l] = Commit(m.pools[l], m.pending[l], m.Policy, m.P), nil
+			m.pools[l], m.pending[l] = Commit(m.pools[l], m.pending[l], m.Policy, room.At(m.positions/int64(m.W))), nil
 		}
 	}
 	for l := range m.L {
@@ -161,11 +165,20 @@ func (m *model) remember(at string, l int, x []float32, T int) []float32 {
 		s, i := Flat(m.pools[l])
 		in = Add(in, m.recall(at+"token_attn.", x, s, i, T))
 	}
-	if (l+1)%m.Period == 0 {
+	if (l+1)%m.Period == 0 && m.triggered(at, l) {
 		s, i := CrossGather(m.pools[max(0, l-m.Period):l], m.Pooling)
 		in = Add(in, m.recall(at+"layer_attn.", x, s, i, T))
 	}
 	return in
+}
+
+// triggered says whether a layer's cross-layer attention is there in the window that begins.
+func (m *model) triggered(at string, l int) bool {
+	w := m.weight(at + "layer_score.weight")
+	if w == nil {
+		return true
+	}
+	return m.positions > 0 && ReadScore(m.h[l], w, m.weight(at + "layer_score.bias")[0], m.E, m.N) > m.LayerRead
 }
 
 func (m *model) recall(at string, x, summaries, importances []float32, T int) []float32 {
@@ -181,7 +194,7 @@ func (m *model) recall(at string, x, summaries, importances []float32, T int) []
 // an independent implementation; the bound is theirs for a float32 engine.
 func TestGolden(t *testing.T) {
 	dirs, err := filepath.Glob("../../testdata/golden/*mamba*") // ops of Transformers are put together in package refmodel
-	if err != nil || len(dirs) != 9 {
+	if err != nil || len(dirs) != 10 {
 		t.Fatalf("golden models: %v %v", dirs, err)
 	}
 	for _, dir := range dirs {

@@ -47,13 +47,26 @@ func Commit(pool, pending []Note, policy string, P int) []Note {
 	return pool
 }
 
+// Room is how many notes a pool has room for, which may grow with a sequence (ours; the paper names growing
+// pools as future work).
+type Room struct{ First, Growth, Most int }
+
+// At returns min(Most, First + Growth·floor(log2 w)) of the pool in window w, and First in the first.
+func (r Room) At(w int64) int {
+	n := r.First
+	for ; w > 1; w /= 2 {
+		n += r.Growth
+	}
+	return min(n, r.Most)
+}
+
 // Windows returns the pool in every window that a pass over notes touches, W tokens each, and what is
 // pending after it. The pass's first token is at the position first, pending are the notes of the window
 // before it or of its own, pass those of its tokens, tokens long.
-func Windows(pool, pending, pass []Note, policy string, P, W int, first, tokens int64) (pools [][]Note, after []Note) {
+func Windows(pool, pending, pass []Note, policy string, room Room, W int, first, tokens int64) (pools [][]Note, after []Note) {
 	for at := first; at < first+tokens; at++ {
 		if at%int64(W) == 0 {
-			pool, pending = Commit(pool, pending, policy, P), nil
+			pool, pending = Commit(pool, pending, policy, room.At(at/int64(W))), nil
 		}
 		if at == first || at%int64(W) == 0 {
 			pools = append(pools, pool)

@@ -185,6 +185,8 @@ const memoryUsage, stateUsage = refmodel.MemMamba + ": ", "not gpt_neox: "
 func memoryFlags(f *flag.FlagSet, m *refmodel.Memory) {
 	f.IntVar(&m.Summary, "summary", m.Summary, memoryUsage+"summary size S")
 	f.IntVar(&m.Pool, "pool", m.Pool, memoryUsage+"pool size P in notes")
+	f.IntVar(&m.Growth, "pool-growth", m.Growth, memoryUsage+"g, by which a pool grows whenever windows have doubled")
+	f.IntVar(&m.Most, "pool-max", m.Most, memoryUsage+"notes to which a pool grows (default P)")
 	f.IntVar(&m.Window, "window", m.Window, memoryUsage+"window W in tokens")
 	f.IntVar(&m.Period, "period", m.Period, memoryUsage+"cross-layer period p in layers")
 	f.Float64Var(&m.NoteThreshold, "note-threshold", m.NoteThreshold, memoryUsage+"τ1")
