@@ -105,6 +105,9 @@ func drawMemory(r *rapid.T) refmodel.Config {
 	c.StateThreshold = rapid.SampledFrom([]float64{0.5, 0, 0.4, 0.6, 1}).Draw(r, "τ2")
 	c.Replacement = rapid.SampledFrom([]string{"fifo", "priority"}).Draw(r, "replacement")
 	c.Pooling = rapid.SampledFrom([]string{"concat", "mean", "max"}).Draw(r, "pooling")
+	if yes(r, "triggered") {
+		c.Trigger, c.LayerThreshold = "state", rapid.SampledFrom([]float64{0.5, 0, 0.4, 0.6, 1}).Draw(r, "τ3")
+	}
 	c.Fusion = rapid.SampledFrom([]string{"residual", "gated"}).Draw(r, "fusion")
 	return c
 }
@@ -231,7 +234,7 @@ func compareBits(t tester, got, want view) {
 }
 
 // whole are the parts that are whole numbers.
-var whole = []string{"position", "reads"}
+var whole = []string{"position", "reads", "layer_reads"}
 
 // compareStates compares all that sequences carry: what is counted exactly, numbers within tolerance
 // since kernels for one token and for many round differently.
@@ -273,7 +276,7 @@ func compareMemory(t tester, got, want *State) {
 		return x.Position == y.Position && math.Abs(float64(x.Importance-y.Importance)) < tolerance && far(x.Summary, y.Summary) == ""
 	}
 	for l := range other {
-		if mine[l].Reads != other[l].Reads || !slices.EqualFunc(mine[l].Notes, other[l].Notes, same) {
+		if mine[l].Reads != other[l].Reads || mine[l].LayerReads != other[l].LayerReads || !slices.EqualFunc(mine[l].Notes, other[l].Notes, same) {
 			t.Fatalf("layer %d: memory %v, want %v", l, mine[l], other[l])
 		}
 	}

@@ -79,6 +79,9 @@ func randomConfig(rng *rand.Rand, seed uint64) (refmodel.Config, refmodel.Random
 		m.StateThreshold = []float64{0, 0.5, -0.5, 1, 0.6}[seed%5]
 		m.Replacement = []string{"fifo", "priority"}[seed%2]
 		m.Pooling = []string{"concat", "mean", "max"}[seed/2%3]
+		if seed%5 > 2 || seed%7 == 2 {
+			m.Trigger, m.LayerThreshold = "state", []float64{0.5, 0, 0.6, 1.5, 0.4}[seed/5%5]
+		}
 		m.Fusion = []string{"residual", "gated"}[seed/3%2]
 		kind = []string{refmodel.Mamba, refmodel.Mamba2, refmodel.FalconMamba}[seed/9%3]
 		m.Mixer = kind
@@ -120,10 +123,13 @@ func mixed(t *testing.T, rng *rand.Rand, dir string) string {
 func compareRun(t *testing.T, m *Model, s *State, tokens []int32, want refmodel.Result) {
 	t.Helper()
 	windows := 0
-	memmamba.OnWindow(s, func(window int64, reads []bool) error {
+	memmamba.OnWindow(s, func(window int64, reads, layerReads []bool) error {
 		for l, read := range reads {
 			if window != int64(windows) || read != (want.Reads[window][l] == 1) {
 				t.Errorf("window %d, layer %d: reads is %v, want %v of window %d", window, l, read, want.Reads[windows], windows)
+			}
+			if layerReads[l] != (want.LayerReads[window][l] == 1) {
+				t.Errorf("window %d, layer %d: reads of layers before are %v, want %v", window, l, layerReads[l], want.LayerReads[windows])
 			}
 		}
 		windows++

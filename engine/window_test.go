@@ -73,7 +73,7 @@ func TestFixedReads(t *testing.T) {
 			m := openModel(t, writeModel(t, c), Options{Chunk: chunk})
 			s := newState(t, m)
 			var windows []int64
-			memmamba.OnWindow(s, func(window int64, layers []bool) error {
+			memmamba.OnWindow(s, func(window int64, layers, _ []bool) error {
 				windows = append(windows, window)
 				if want := slices.Repeat([]bool{reads && window > 0}, c.Layers); !slices.Equal(layers, want) {
 					t.Errorf("τ2 = %g, window %d: reads %v, want %v", threshold, window, layers, want)

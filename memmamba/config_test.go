@@ -30,7 +30,7 @@ func TestConfigDefaults(t *testing.T) {
 	want.ModelType, want.HiddenSize, want.EOS = "memmamba", 100, nil
 	mixer.IntermediateSize, mixer.TimeStepRank, mixer.Expand, mixer.norms = 150, 7, 1.5, false
 	want.Memory = &MemoryConfig{SummaryDim: 64, PoolSize: 50, PoolMax: 50, NoteThreshold: 0.5, StateThreshold: 0.5, Period: 4, Window: 64,
-		Replacement: "fifo", Pooling: "concat", Fusion: "residual", MixerType: "mamba"}
+		Replacement: "fifo", Pooling: "concat", Trigger: "period", LayerThreshold: 0.5, Fusion: "residual", MixerType: "mamba"}
 	check(`{"model_type": "memmamba", "hidden_size": 100, "expand": 1.5, "eos_token_id": null}`)
 	want.Memory.MixerType, mixer.norms = "falcon_mamba", true
 	check(`{"model_type": "memmamba", "mixer_type": "falcon_mamba", "hidden_size": 100, "expand": 1.5, "eos_token_id": null}`)
@@ -64,6 +64,10 @@ func TestConfigRefuses(t *testing.T) {
 		memory + `"memory_pool_growth": -1}`:          "memory_pool_growth -1 is not within 0 to 256",
 		memory + `"memory_pool_max": 49}`:             "memory_pool_max 49 is not within 50 to 256",
 		memory + `"memory_pool_max": 257}`:            "memory_pool_max 257 is not within 50 to 256",
+		memory + `"cross_layer_trigger": "often"}`:    `cross_layer_trigger "often" is not one of [period state]`,
+		memory + `"cross_layer_threshold": "high"}`:   "cross_layer_threshold: a string where a number is expected",
+		memory + `"memory_pool_grow": 1}`:             "memory_pool_grow is not known",
+		memory + `"cross_layer_periods": null}`:       "cross_layer_periods is not known",
 		memory + `"memory_window": 0}`:                "memory_window 0 is not within 1 to 1024",
 		memory + `"memory_fusion": "sum"}`:            `memory_fusion "sum" is not one of [residual gated]`,
 		memory + `"cross_layer_period": 33}`:          "cross_layer_period 33 is not within 1 to 32",

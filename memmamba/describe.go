@@ -27,9 +27,17 @@ func (c *Config) Describe() engine.Description {
 	d.State = append(d.State, pools, pending)
 	d.Sections = []engine.Section{{Key: "memory", Value: m, Lines: []string{
 		fmt.Sprintf("pool P %s, summary S %d, window W %d, notes above τ1 %g, reads above τ2 %g", m.PoolText(), m.SummaryDim, m.Window, m.NoteThreshold, m.StateThreshold),
-		fmt.Sprintf("cross-layer attention every p %d layers, %s pooling, %s replacement, %s fusion", m.Period, m.Pooling, m.Replacement, m.Fusion),
+		fmt.Sprintf("cross-layer attention every p %d layers%s, %s pooling, %s replacement, %s fusion", m.Period, m.triggerText(), m.Pooling, m.Replacement, m.Fusion),
 	}}}
 	return d
+}
+
+// triggerText says when cross-layer attention is triggered, if it is.
+func (m *MemoryConfig) triggerText() string {
+	if !m.Triggered() {
+		return ""
+	}
+	return fmt.Sprintf(" whose state scores above τ3 %g", m.LayerThreshold)
 }
 
 // Describe implements Mixer.

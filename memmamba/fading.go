@@ -59,13 +59,17 @@ func Readable(s *engine.State, window int64) ([]map[int]bool, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := LayerReads(s, window)
+	if err != nil {
+		return nil, err
+	}
 	memory, err := Memory(s)
 	if err != nil {
 		return nil, err
 	}
 	pools := make([]map[int]bool, len(memory))
 	for l := range pools {
-		if !reads[l] && !c.crossed(l) {
+		if !reads[l] && !c.crossed(l, before) {
 			continue
 		}
 		pools[l] = map[int]bool{}
@@ -76,11 +80,11 @@ func Readable(s *engine.State, window int64) ([]map[int]bool, error) {
 	return pools, nil
 }
 
-// crossed says whether a later layer's cross-layer attention reads layer l's pool.
-func (c *Config) crossed(l int) bool {
+// crossed says whether one of the layers that read those before them reads layer l's pool.
+func (c *Config) crossed(l int, readers []bool) bool {
 	p := c.Memory.Period
 	for reader := l + 1; reader <= l+p && reader < c.NumHiddenLayers; reader++ {
-		if c.Memory.crosses(reader) {
+		if readers[reader] {
 			return true
 		}
 	}

@@ -14,8 +14,12 @@ func TestCrossed(t *testing.T) {
 		c := &Config{Memory: &MemoryConfig{Period: test.period}}
 		c.NumHiddenLayers = test.layers
 		var got strings.Builder
+		readers := make([]bool, test.layers)
+		for l := range readers {
+			readers[l] = c.Memory.crosses(l)
+		}
 		for l := range test.layers {
-			got.WriteByte('0' + byte(oneIf(c.crossed(l))))
+			got.WriteByte('0' + byte(oneIf(c.crossed(l, readers))))
 		}
 		if got.String() != test.want {
 			t.Errorf("%d layers, period %d: %s, want %s", test.layers, test.period, got.String(), test.want)

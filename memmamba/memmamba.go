@@ -3,8 +3,8 @@
 // Each has its own file, with its configuration and the names of its tensors beside it, and registers itself
 // with package engine, which runs it.
 //
-// Of what the MemMamba paper leaves open this is ours: the scorers of notes and states, windows of tokens, and the
-// bias ln I in the attention.
+// Of what the MemMamba paper leaves open this is ours: the scorers of notes and states, windows of tokens, the
+// bias ln I in the attention, how pools grow, and what triggers cross-layer attention.
 package memmamba
 
 import (

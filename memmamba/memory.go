@@ -82,7 +82,9 @@ func (n *memNetwork) recallToken(p *engine.Pass, l int, r graph.Value) (graph.Va
 func (n *memNetwork) attendsToken() bool { return n.c.reads() != readsNever }
 
 // attendsLayer leaves out the first layer, before which there is no pool.
-func (n *memNetwork) attendsLayer(l int) bool { return n.c.crosses(l) && l > 0 }
+func (n *memNetwork) attendsLayer(l int) bool {
+	return n.c.crosses(l) && l > 0 && n.c.layerReads() != readsNever
+}
 
 // fuse adds o_proj · a to y, gated by x where the fusion is.
 func fuse(g *graph.Graph, y, x, a graph.Value, w ops.Fusion) graph.Value {
@@ -126,7 +128,11 @@ func (n *memNetwork) ownPool(p *engine.Pass, l int) ops.Attention {
 func (n *memNetwork) poolsBefore(p *engine.Pass, l int) ops.Attention {
 	a, log := (l+1)/n.c.Period-1, logOf(p)
 	if log == nil {
-		return n.complete(n.layerAttention(p, a))
+		attention := n.layerAttention(p, a)
+		if n.layerDecides {
+			attention.Reads, attention.Layer = p.Part(engine.Shared, layerReadsPart), a
+		}
+		return n.complete(attention)
 	}
 	w := n.windows.LayerKeys.Part(a, 2*n.S)
 	if n.c.Pooling == "concat" {
@@ -143,7 +149,7 @@ func (n *memNetwork) complete(a ops.Attention) ops.Attention {
 // Window implements engine.Windowed. A pass goes through several windows where no read depends on the recurrent
 // state, which is known only once the windows before have been through the layer.
 func (n *memNetwork) Window() (tokens int, across bool) {
-	return n.c.Window, n.c.reads() != readsByState
+	return n.c.Window, !n.decides
 }
 
 // Begin implements engine.Windowed, in all layers of all sequences at once: pending notes are committed, every layer decides
@@ -156,6 +162,10 @@ func (n *memNetwork) Begin(p *engine.Pass) {
 		reads := p.Part(engine.Shared, readsPart)
 		ops.Decide(p.Graph, p.AllLayers(hPart, n.L), p.Together(), n.N, n.windows.StateScore, n.windows.StateBias, n.c.StateThreshold, reads)
 	}
+	if n.layerDecides {
+		h, reads := p.AllLayers(hPart, n.L).Every(n.c.Period), p.Part(engine.Shared, layerReadsPart)
+		ops.Decide(p.Graph, h, p.Together(), n.N, n.windows.LayerScore, n.windows.LayerBias, n.c.LayerThreshold, reads)
+	}
 	n.Restore(p)
 }
 
@@ -165,7 +175,7 @@ func (n *memNetwork) Restore(p *engine.Pass) {
 	if n.attendsToken() {
 		ops.Keys(g, notes.Sources(p.Together()), n.windows.TokenKeys, p.Part(engine.Shared, tokenKVPart))
 	}
-	if n.attending > 0 {
+	if n.attending > 0 && n.c.layerReads() != readsNever {
 		sources := ops.CrossSources(g, notes, p.Together(), n.c.Period, n.c.Pooling, p.Part(engine.Shared, crossWorthPart))
 		ops.Keys(g, sources, n.windows.LayerKeys, p.Part(engine.Shared, crossKVPart))
 	}

@@ -2,8 +2,11 @@ package memmamba
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math/bits"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -29,6 +32,8 @@ type MemoryConfig struct {
 	Window         int     `json:"memory_window"`          // W in tokens (ours)
 	Replacement    string  `json:"memory_replacement"`     // "fifo" or "priority"
 	Pooling        string  `json:"cross_layer_pooling"`    // "concat", "mean" or "max"
+	Trigger        string  `json:"cross_layer_trigger"`    // of cross-layer attention, "period" or "state" (ours)
+	LayerThreshold float64 `json:"cross_layer_threshold"`  // τ3, of the trigger "state" (ours)
 	Fusion         string  `json:"memory_fusion"`          // "residual" or "gated"
 	MixerType      string  `json:"mixer_type"`             // what stands under the memory (ours)
 }
@@ -43,7 +48,7 @@ const (
 // readMemMamba reads a config.json: the memory's settings, and those of the mixer under it.
 func readMemMamba(data []byte) (engine.Config, error) {
 	m := defaultMemory()
-	if err := config.Decode(data, m); err != nil {
+	if err := cmp.Or(config.Decode(data, m), knownKeys(data)); err != nil {
 		return nil, err
 	}
 	if mixers[m.MixerType] == nil {
@@ -60,10 +65,34 @@ func readMemMamba(data []byte) (engine.Config, error) {
 	return c, nil
 }
 
+// What makes layers attend to those before them.
+const (
+	byPeriod = "period" // that they are the period-th
+	byState  = "state"  // besides, their recurrent state at the window's start
+)
+
+// knownKeys refuses a key that begins as those of a memory do and is none: what it asks for would not be done.
+func knownKeys(data []byte) error {
+	var keys map[string]json.RawMessage
+	if err := config.Decode(data, &keys); err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[MemoryConfig]()) {
+		known[f.Tag.Get("json")] = true
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if (strings.HasPrefix(key, "memory_") || strings.HasPrefix(key, "cross_layer_")) && !known[key] {
+			return fmt.Errorf("%s is not known", key)
+		}
+	}
+	return nil
+}
+
 func defaultMemory() *MemoryConfig {
 	return &MemoryConfig{
 		SummaryDim: 64, PoolSize: 50, PoolMax: absent, NoteThreshold: 0.5, StateThreshold: 0.5, Period: absent, Window: 64,
-		Replacement: "fifo", Pooling: "concat", Fusion: "residual", MixerType: "mamba",
+		Replacement: "fifo", Pooling: "concat", Trigger: byPeriod, LayerThreshold: 0.5, Fusion: "residual", MixerType: "mamba",
 	}
 }
 
@@ -90,6 +119,7 @@ func (m *MemoryConfig) validate(layers int) error {
 	}{
 		{"memory_replacement", m.Replacement, []string{"fifo", "priority"}},
 		{"cross_layer_pooling", m.Pooling, []string{"concat", "mean", "max"}},
+		{"cross_layer_trigger", m.Trigger, []string{byPeriod, byState}},
 		{"memory_fusion", m.Fusion, []string{"residual", "gated"}},
 	} {
 		if !slices.Contains(f.known, f.value) {
@@ -115,24 +145,41 @@ func (m *MemoryConfig) PoolText() string {
 	return fmt.Sprintf("%d growing by %d to %d", m.PoolSize, m.PoolGrowth, m.PoolMax)
 }
 
-// How it is decided whether a layer reads its own pool.
+// How it is decided whether a layer reads its own pool, or those of the layers before it.
 type readRule int
 
 const (
 	readsByState readRule = iota // by its recurrent state at the window's start
-	readsAlways                  // after the first window: every score's sigmoid is above τ2
+	readsAlways                  // after the first window: every score's sigmoid is above the threshold
 	readsNever                   // none is
 )
 
-func (m *MemoryConfig) reads() readRule {
+func ruleOf(threshold float64) readRule {
 	switch {
-	case m.StateThreshold <= 0:
+	case threshold <= 0:
 		return readsAlways
-	case m.StateThreshold >= 1:
+	case threshold >= 1:
 		return readsNever
 	}
 	return readsByState
 }
+
+// reads is how it is decided of a layer's own pool.
+func (m *MemoryConfig) reads() readRule { return ruleOf(m.StateThreshold) }
+
+// layerReads is how it is decided of the pools of the layers before those that cross.
+func (m *MemoryConfig) layerReads() readRule {
+	if m.Trigger == byPeriod {
+		return readsAlways
+	}
+	return ruleOf(m.LayerThreshold)
+}
+
+// Triggers says whether that is so of layer l, which then has a score for it.
+func (m *MemoryConfig) Triggers(l int) bool { return m.Triggered() && m.crosses(l) }
+
+// Triggered says whether the layers before are read only where the state says so.
+func (m *MemoryConfig) Triggered() bool { return m.Trigger == byState }
 
 // crosses says whether layer l, counted from 0, has cross-layer attention.
 func (m *MemoryConfig) crosses(l int) bool { return (l+1)%m.Period == 0 }

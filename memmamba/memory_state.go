@@ -15,6 +15,7 @@ const (
 	importancePart = "importance"     // (L·P), of the notes; 0 where there is none
 	positionPart   = "position"       // (L·P), of the notes' tokens
 	readsPart      = "reads"          // (L), 1 where a layer reads its pool in this window
+	layerReadsPart = "layer_reads"    // (attending), 1 where a layer reads those before it; where states decide
 	pendingPart    = "pending"        // (L·W, S), summaries of this window's notes
 	notedPart      = "noted"          // (L·W), their importances
 	tokenKVPart    = "token_attn.kv"  // (L·P, 2S), keys and values of cross-token attention
@@ -27,6 +28,9 @@ type memoryState struct {
 	L, P, W, S int // P places of a pool, as many as it grows to; S padded
 	attending  int // layers with cross-layer attention
 	crossKeys  int // keys of each
+
+	layerDecides bool // states decide whether these read
+	decides      bool // states decide that, or whether layers read their own pools
 }
 
 func (c *Config) memoryState() *memoryState {
@@ -36,6 +40,8 @@ func (c *Config) memoryState() *memoryState {
 	if m.Pooling == "concat" {
 		s.crossKeys *= m.Period
 	}
+	s.layerDecides = s.attending > 0 && m.layerReads() == readsByState
+	s.decides = s.layerDecides || m.reads() == readsByState
 	return s
 }
 
@@ -50,11 +56,15 @@ func (c *Config) memoryParts() []engine.Part {
 		return p
 	}
 	notes, pending, cross := s.L*s.P, s.L*s.W, s.attending*s.crossKeys
-	return []engine.Part{
+	parts := []engine.Part{
 		part(poolPart, notes, s.S), part(importancePart, notes, 1), part(positionPart, notes, 1), part(readsPart, s.L, 1),
 		part(pendingPart, pending, s.S), part(notedPart, pending, 1),
 		derived(tokenKVPart, notes, 2*s.S), derived(crossKVPart, cross, 2*s.S), derived(crossWorthPart, cross, 1),
 	}
+	if s.layerDecides {
+		parts = append(parts, part(layerReadsPart, s.attending, 1))
+	}
+	return parts
 }
 
 // notes are the pools of all sequences.
@@ -101,7 +111,7 @@ func (c *Config) PassTokens(chunk int) int {
 		return chunk
 	}
 	m := c.memoryState()
-	if c.Memory.reads() == readsByState {
+	if m.decides {
 		return min(chunk, m.W)
 	}
 	rows := passBytes/(4*m.L*m.S) - m.P - m.W // of every layer's notes

@@ -19,6 +19,8 @@ type layerMemory struct {
 type memoryWeights struct {
 	StateScore ops.Weight // (L, E)
 	StateBias  ops.Weight // (L)
+	LayerScore ops.Weight // (attending, E), where states decide whether layers before are read
+	LayerBias  ops.Weight // (attending)
 	TokenKeys  ops.Weight // (L·2S, S): k_proj, then v_proj of each layer
 	LayerKeys  ops.Weight // the same of every layer with cross-layer attention
 }
@@ -80,7 +82,7 @@ func (c *Config) loadGate(l *engine.Loader, prefix string) ops.Weight {
 func (c *Config) loadWindows(l *engine.Loader) memoryWeights {
 	E, _ := c.Mixer.Inner()
 	S := c.Memory.SummaryDim
-	var score, bias, token, layer []float32
+	var score, bias, layerScore, layerBias, token, layer []float32
 	for n := range c.NumHiddenLayers {
 		prefix := memoryName(n)
 		score = append(score, l.Row(prefix+"state_score.weight", E)...)
@@ -89,11 +91,18 @@ func (c *Config) loadWindows(l *engine.Loader) memoryWeights {
 		if c.Memory.crosses(n) {
 			layer = append(layer, loadKeys(l, prefix+"layer_attn.", S)...)
 		}
+		if c.Memory.Triggers(n) {
+			layerScore = append(layerScore, l.Row(prefix+"layer_score.weight", E)...)
+			layerBias = append(layerBias, l.Row(prefix+"layer_score.bias", 1)...)
+		}
 	}
 	put := func(numbers []float32, cols int) ops.Weight { return l.Put(numbers, len(numbers)/cols, cols) }
 	m := memoryWeights{StateScore: put(score, ops.Padded(E)), StateBias: put(bias, ops.Pad), TokenKeys: put(token, ops.Padded(S))}
 	if len(layer) > 0 {
 		m.LayerKeys = put(layer, ops.Padded(S))
+	}
+	if len(layerScore) > 0 {
+		m.LayerScore, m.LayerBias = put(layerScore, ops.Padded(E)), put(layerBias, ops.Pad)
 	}
 	return m
 }

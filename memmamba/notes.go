@@ -16,8 +16,9 @@ type Note struct {
 
 // LayerMemory is one layer's memory at some time.
 type LayerMemory struct {
-	Notes []Note // in the pool, oldest first
-	Reads bool   // whether the layer reads its pool during the window now
+	Notes      []Note // in the pool, oldest first
+	Reads      bool   // whether the layer reads its pool during the window now
+	LayerReads bool   // and whether it reads those of the layers before it
 }
 
 // memoryOf is the config of a state of a MemMamba model.
@@ -47,14 +48,50 @@ func Reads(s *engine.State, window int64) ([]bool, error) {
 	return words(data).flags(L), nil
 }
 
-// OnWindow has f called at every window's first token with which layers read their own pool during it.
-func OnWindow(s *engine.State, f func(window int64, reads []bool) error) {
+// LayerReads says which layers of a MemMamba sequence read the pools of the layers before them during a window, as
+// Reads does of their own: of those with cross-layer attention all, or those whose state triggers it.
+func LayerReads(s *engine.State, window int64) ([]bool, error) {
+	c, err := memoryOf(s)
+	if err != nil {
+		return nil, err
+	}
+	reads := make([]bool, c.NumHiddenLayers)
+	if window == 0 {
+		return reads, nil
+	}
+	m, decided := c.memoryState(), []bool(nil)
+	if m.layerDecides {
+		data, err := s.Download(engine.Shared, layerReadsPart)
+		if err != nil {
+			return nil, err
+		}
+		decided = words(data).flags(m.attending)
+	}
+	for l := range reads {
+		switch {
+		case !c.Memory.crosses(l):
+		case decided != nil:
+			reads[l] = decided[(l+1)/c.Memory.Period-1]
+		default:
+			reads[l] = c.Memory.layerReads() == readsAlways
+		}
+	}
+	return reads, nil
+}
+
+// OnWindow has f called at every window's first token with which layers read their own pool during it, and which
+// read those of the layers before them.
+func OnWindow(s *engine.State, f func(window int64, reads, layerReads []bool) error) {
 	s.OnWindow(func(window int64) error {
 		reads, err := Reads(s, window)
 		if err != nil {
 			return err
 		}
-		return f(window, reads)
+		layerReads, err := LayerReads(s, window)
+		if err != nil {
+			return err
+		}
+		return f(window, reads, layerReads)
 	})
 }
 
@@ -66,7 +103,12 @@ func Memory(s *engine.State) ([]LayerMemory, error) {
 		return nil, err
 	}
 	m := c.memoryState()
-	reads, err := Reads(s, max(s.Position()-1, 0)/int64(m.W))
+	window := max(s.Position()-1, 0) / int64(m.W)
+	reads, err := Reads(s, window)
+	if err != nil {
+		return nil, err
+	}
+	layerReads, err := LayerReads(s, window)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +120,7 @@ func Memory(s *engine.State) ([]LayerMemory, error) {
 	}
 	layers := make([]LayerMemory, m.L)
 	for l := range layers {
-		layers[l].Reads = reads[l]
+		layers[l].Reads, layers[l].LayerReads = reads[l], layerReads[l]
 		for i := l * m.P; i < (l+1)*m.P; i++ {
 			note := Note{Position: int64(parts[positionPart].word(i)), Importance: parts[importancePart].float(i)}
 			if note.Importance == 0 {

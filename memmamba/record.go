@@ -12,21 +12,25 @@ func (c *Config) Records() (names []string) {
 		return nil
 	}
 	names = []string{"pool_count", "reads"}
+	if c.Memory.Triggered() {
+		names = append(names, "layer_reads")
+	}
 	for l := range c.NumHiddenLayers {
 		names = append(names, fmt.Sprintf("pool.%d", l), fmt.Sprintf("importance.%d", l))
 	}
 	return names
 }
 
-// Record implements engine.Recorded: the reads of every window, and the pools after the last token.
+// Record implements engine.Recorded: the reads of every window, those of the layers before where
+// they are triggered, and the pools after the last token.
 func (c *Config) Record(s *engine.State) func() ([]engine.Record, error) {
 	if c.Memory == nil {
 		return func() ([]engine.Record, error) { return nil, nil }
 	}
-	var reads []int32
-	OnWindow(s, func(_ int64, layers []bool) error {
-		for _, read := range layers {
-			reads = append(reads, oneIf(read))
+	var reads, layerReads []int32
+	OnWindow(s, func(_ int64, own, before []bool) error {
+		for l := range own {
+			reads, layerReads = append(reads, oneIf(own[l])), append(layerReads, oneIf(before[l]))
 		}
 		return nil
 	})
@@ -38,6 +42,9 @@ func (c *Config) Record(s *engine.State) func() ([]engine.Record, error) {
 		L := c.NumHiddenLayers
 		counts := engine.Record{Name: "pool_count", Shape: []int{L}, Axes: []string{"layer"}, Ints: make([]int32, L)}
 		all := []engine.Record{{Name: "reads", Shape: []int{len(reads) / L, L}, Axes: []string{"window", "layer"}, Ints: reads}}
+		if c.Memory.Triggered() {
+			all = append(all, engine.Record{Name: "layer_reads", Shape: all[0].Shape, Axes: all[0].Axes, Ints: layerReads})
+		}
 		for l, layer := range memory {
 			counts.Ints[l] = int32(len(layer.Notes))
 			all = append(all, c.notesOf(l, layer.Notes)...)

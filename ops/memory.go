@@ -31,14 +31,20 @@ type Layered struct {
 	Sequences int         // in the block
 }
 
+// Every is what every period-th layer has, the first of them layer period-1.
+func (l Layered) Every(period int) Layered {
+	l.First, l.Layer = l.First+(period-1)*l.Layer, period*l.Layer
+	return l
+}
+
 type decidePush struct {
 	offset, stride, apart, readers, channels, states int
 	scale, threshold                                 float64
 }
 
-// Decide writes which layers read their pool during the window that begins, of so many sequences together at
-// the most: those whose state says sigmoid(w · mean_n(h) + b) > τ2. h is (E, N) of each, states is N without
-// padding.
+// Decide writes which layers read their pool during the window that begins, or those of the layers before them, of
+// so many sequences together at the most: those whose state says sigmoid(w · mean_n(h) + b) > threshold. h is (E, N)
+// of each of the L layers that are asked, states is N without padding.
 // Shapes: w (L, E), bias (L, Pad), reads (sequences·rows, 1), L rows or more.
 func Decide(g *graph.Graph, h Layered, together, states int, w, bias Weight, threshold float64, reads graph.Value) {
 	L, E := w.Rows, w.Cols
@@ -164,8 +170,8 @@ type Attention struct {
 	Base        int         // the log's row that KV begins with
 	Window      int         // W
 	Width       int         // S without padding
-	Reads       graph.Value // (L, 1) when only a layer that reads attends, or none
-	Layer       int         // that layer
+	Reads       graph.Value // (L, 1) of Decide when only a layer that reads attends, or none
+	Layer       int         // that layer, of those that were asked
 	Sequences   int         // whose keys and reads lie one after the other; 0 is one
 }
 

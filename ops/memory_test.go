@@ -74,13 +74,22 @@ func testDecide(t *testing.T, access graph.Access, L, E, N int, threshold float6
 		}
 		want = append(want, math.Float32frombits(map[bool]uint32{true: 1}[score > threshold]))
 	}
-	weight := r.table(L, E, w)
-	biases := r.table(L, Pad, bias)
-	reads := r.value("reads", L, 1, make([]float32, L))
-	Decide(r.g, Layered{r.value("h", L*stride/4, 4, h), offset, stride, 0, 1}, 1, N, weight, biases, threshold, reads)
+	states := Layered{r.value("h", L*stride/4, 4, h), offset, stride, 0, 1}
+	Decide(r.g, states, 1, N, r.table(L, E, w), r.table(L, Pad, bias), threshold, r.value("reads", L, 1, make([]float32, L)))
+	// Every third layer by itself, with the weights it has among all.
+	const period = 3
+	var some, weights, biases []float32
+	for l := period - 1; l < L; l += period {
+		some = append(some, want[l])
+		weights, biases = append(weights, w[l*E:(l+1)*E]...), append(biases, bias[l*Pad:(l+1)*Pad]...)
+	}
+	Decide(r.g, states.Every(period), 1, N, r.table(L/period, E, weights), r.table(L/period, Pad, biases), threshold, r.value("some", L/period, 1, make([]float32, L/period)))
 	r.run(graph.Value{})
 	if got := r.read("reads"); !slices.Equal(got, want) {
 		t.Errorf("E=%d N=%d τ2=%g: reads %v, want %v", E, N, threshold, bits(got), bits(want))
+	}
+	if got := r.read("some"); !slices.Equal(got, some) {
+		t.Errorf("E=%d N=%d τ3=%g: every third reads %v, want %v", E, N, threshold, bits(got), bits(some))
 	}
 }
 

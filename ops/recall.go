@@ -27,11 +27,12 @@ type (
 		token, layer, reads, gate bool
 		lanes                     uint32
 		summary                   int
+		triggered                 bool
 	}
 	recallPush struct {
-		keys, first, apart                  [2]int // of token's, then layer's
-		readers, layer, blocks, rows, width int
-		scale                               float64
+		keys, first, apart, readers, layer [2]int // of token's, then layer's
+		blocks, rows, width                int
+		scale                              float64
 	}
 )
 
@@ -48,16 +49,13 @@ func RecallToken(g *graph.Graph, op string, r graph.Value, n Norm, scales, queri
 		mismatch(g, op, r.Shape(), queries.Shape())
 		return y
 	}
-	S, reads := one.Out.Cols, token.Reads
-	spec := recallSpec{!token.Zero(), !layer.Zero(), !reads.Zero(), !one.Gate.Zero(), fetchLanes(g), S / 4}
-	if reads.Zero() {
-		reads = one.Importances // stands for what is not read
-	}
+	S := one.Out.Cols
+	spec := recallSpec{!token.Zero(), !layer.Zero(), !token.Reads.Zero(), !one.Gate.Zero(), fetchLanes(g), S / 4, !layer.Reads.Zero()}
 	values := []graph.Value{params(g), r, n.Weight.vector(g, op, r.Cols, r), scales, queries}
 	values = append(append(values, token.values(g, op, one)...), layer.values(g, op, one)...)
-	g.Call(op, one.Out.kernel("recall", spec), append(values, reads, y),
+	g.Call(op, one.Out.kernel("recall", spec), append(values, token.reads(one), layer.reads(one), y),
 		recallPush{[2]int{token.Keys, layer.Keys}, [2]int{token.First, layer.First}, [2]int{token.apart(), layer.apart()},
-			reads.Rows / max(1, one.Sequences), token.Layer, one.Out.Type.PanelBlocks(S), r.Cols, queries.Cols / 4, 1 / math.Sqrt(float64(one.Width))},
+			[2]int{token.readers(), layer.readers()}, [2]int{token.Layer, layer.Layer}, one.Out.Type.PanelBlocks(S), r.Cols, queries.Cols / 4, 1 / math.Sqrt(float64(one.Width))},
 		[3]int{graph.Groups(r.Cols, recallRows(g)), r.Rows, 1}, recallCost(r, token, layer))
 	return y
 }
@@ -78,12 +76,22 @@ func (r Recall) fits(stream, queries graph.Value, i int, other Recall) bool {
 	}
 	S := r.Out.Cols
 	return r.KV.Cols == 2*S && S <= MaxSummary && queries.Rows == stream.Rows && queries.Cols >= (i+1)*S && r.Out.Rows == stream.Cols &&
-		r.Pools.Zero() && r.Keys > 0 && r.First+r.Keys <= r.apart() && r.Width == other.Width && r.Sequences == other.Sequences &&
+		r.Pools.Zero() && (r.Reads.Zero() || r.Layer < r.readers()) && r.Keys > 0 && r.First+r.Keys <= r.apart() && r.Width == other.Width && r.Sequences == other.Sequences &&
 		r.Out.Type == other.Out.Type && S == other.Out.Cols && r.Gate.Zero() == other.Gate.Zero()
 }
 
 // apart is how many keys lie from sequence to sequence.
 func (r Recall) apart() int { return r.KV.Rows / max(1, r.Sequences) }
+
+// reads are those of an attention, or what stands for them where they are not read; readers is how many lie from
+// sequence to sequence.
+func (r Recall) reads(other Recall) graph.Value {
+	if r.Reads.Zero() {
+		return other.Importances
+	}
+	return r.Reads
+}
+func (r Recall) readers() int { return r.Reads.Rows / max(1, r.Sequences) }
 
 // values are keys, importances, matrix and gate, or those of another attention, which are not read.
 func (r Recall) values(g *graph.Graph, op string, other Recall) []graph.Value {

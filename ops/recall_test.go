@@ -20,7 +20,7 @@ func TestRecallToken(t *testing.T) {
 					if kind != F32 && k != (i+j)%4 || k > 1 && len(rows) > 9 {
 						continue // what is new is how the matrix is read, or that sequences are many
 					}
-					c := recallCase{recallSize: size, kind: kind, of: rows, attends: []string{"both", "token", "layer"}[(i+j+k)%3], gated: (i+k)%2 == 0, reads: (j+k)%2 == 0}
+					c := recallCase{recallSize: size, kind: kind, of: rows, attends: []string{"both", "token", "layer"}[(i+j+k)%3], gated: (i+k)%2 == 0, reads: (j+k)%2 == 0, layerReads: (i+j+k)/2%2 == 0}
 					t.Run(fmt.Sprintf("%s/%+v", access, c), func(t *testing.T) { testRecall(t, access, c) })
 				}
 			}
@@ -36,6 +36,7 @@ type recallCase struct {
 	of           []int
 	attends      string
 	gated, reads bool
+	layerReads   bool
 }
 
 func testRecall(t *testing.T, access graph.Access, c recallCase) {
@@ -61,13 +62,22 @@ func testRecall(t *testing.T, access graph.Access, c recallCase) {
 		r.words("reads", reads)
 		token.Reads, token.Layer = r.g.Slot("reads", 0, len(reads), 1), index
 	}
+	if c.layerReads { // of fewer layers than are asked for their own pools
+		reads := make([]uint32, 2*sequences)
+		for row := range sequences {
+			reads[row*2] = uint32((row + 1) % 3)
+			reads[row*2+1] = 1 - min(reads[row*2], 1) // of another layer
+		}
+		r.words("layer reads", reads)
+		layer.Reads = r.g.Slot("layer reads", 0, len(reads), 1)
+	}
 	want := slices.Clone(x)
 	for b, row := range c.of {
 		own := x[b*c.d : (b+1)*c.d]
 		if c.attends != "layer" && !(c.reads && row%3 == 0) {
 			copy(want[b*c.d:], ref.Add(want[b*c.d:(b+1)*c.d], token.find(row, q[b*2*S:], own)))
 		}
-		if c.attends != "token" {
+		if c.attends != "token" && !(c.layerReads && (row+1)%3 == 0) {
 			copy(want[b*c.d:], ref.Add(want[b*c.d:(b+1)*c.d], layer.find(row, q[b*2*S+S:], own)))
 		}
 	}

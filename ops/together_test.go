@@ -40,6 +40,7 @@ func (c windowCase) parts(gap int) []statePart {
 	part("cross", cross, 2*c.S)
 	part("worth", cross, 1)
 	part("reads", c.L, 1)
+	part("layer reads", attending, 1)
 	return parts
 }
 
@@ -89,6 +90,8 @@ func (c windowCase) begin(r *rig, parts []statePart, state map[string][]float32,
 	numbers := c.E * Padded(c.N)
 	layers := Layered{r.value("h", len(h)/4, 4, h), 0, sequences * numbers, numbers, sequences}
 	Decide(r.g, layers, together, c.N, r.table(c.L, c.E, w.w), r.table(c.L, Pad, w.bias), 0.5, v["reads"])
+	some := c.L / c.period
+	Decide(r.g, layers.Every(c.period), together, c.N, r.table(some, c.E, w.w[:some*c.E]), r.table(some, Pad, w.bias[:some*Pad]), 0.5, v["layer reads"])
 }
 
 // TestWindowsTogether: windows of several sequences that begin together leave every one what it has when its

@@ -4,8 +4,8 @@
 #include "params.glsl"
 #include "access.glsl"
 
-// Read decision: a layer reads its own pool during the window that begins when
-// I_state = sigmoid(w · mean_n(h) + b) exceeds τ2. One workgroup a layer of a sequence.
+// Read decision: a layer reads its own pool, or those of the layers before it, during the window that begins
+// when I_state = sigmoid(w · mean_n(h) + b) exceeds a threshold. One workgroup a layer of a sequence.
 IN4(1, h); // the states
 IN4(2, w); // [L][E]
 IN4(3, bias);

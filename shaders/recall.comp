@@ -12,6 +12,7 @@
 layout(constant_id = 0) const bool TOKEN = false; // with cross-token attention
 layout(constant_id = 1) const bool LAYER = false; // with cross-layer attention
 layout(constant_id = 2) const bool READS = false; // whether there is cross-token attention is read
+layout(constant_id = 6) const bool TRIGGERED = false; // and whether there is cross-layer attention
 layout(constant_id = 3) const bool GATE = false;  // F(c) = sigmoid(gate(x)) ⊙ c
 layout(constant_id = 5) const uint SUMMARY = 16;  // vec4 in S
 
@@ -28,15 +29,16 @@ IN4(9, kv1);
 IN(10, float, worth1);
 WEIGHT(11, out1);
 IN4(12, gate1);
-IN(13, uint, reads);  // [L]
-OUT(14, float, y);
+IN(13, uint, reads0); // [L]
+IN(14, uint, reads1); // [attending]
+OUT(15, float, y);
 
 layout(push_constant) uniform Push {
 	uint keys[2];
 	uint first[2]; // key
 	uint apart[2]; // keys from sequence to sequence
-	uint readers;  // reads from sequence to sequence
-	uint layer;
+	uint readers[2]; // reads from sequence to sequence
+	uint layer[2];   // the one that is meant of the reads
 	uint blocks;   // in a row of O
 	uint rows;     // d
 	uint width;    // vec4 of a token's queries
@@ -48,10 +50,12 @@ vec4 kvOf(uint a, uint i) { return a == 0 ? at4(kv0, i) : at4(kv1, i); }
 float worthOf(uint a, uint key) { return a == 0 ? worth0[key] : worth1[key]; }
 vec4 queryOf(uint a, uint t, uint c) { return at4(queries, t * push.width + a * SUMMARY + c) * push.scale; }
 
-// keysOf is how many keys token t has, firstOf which one is the first.
-uint keysOf(uint a, uint t) {
-	return a == 0 && READS && reads[params.row[t] * push.readers + push.layer] == 0 ? 0 : push.keys[a];
+// reading says whether token t has keys, keysOf how many, firstOf which one is the first.
+bool reading(uint a, uint t) {
+	uint at = params.row[t] * push.readers[a] + push.layer[a];
+	return a == 0 ? !READS || reads0[at] != 0 : !TRIGGERED || reads1[at] != 0;
 }
+uint keysOf(uint a, uint t) { return reading(a, t) ? push.keys[a] : 0; }
 uint firstOf(uint a, uint t) { return params.row[t] * push.apart[a] + push.first[a]; }
 
 const float NEVER = -1e30;

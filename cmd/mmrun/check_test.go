@@ -123,7 +123,7 @@ func TestGoldenOfOtherLayers(t *testing.T) {
 
 // TestLogitsIsAGolden: what logits writes, verify accepts with no error at all.
 func TestLogitsIsAGolden(t *testing.T) {
-	for name, checks := range map[string]int{"mamba-tiny": 1, "memmamba-token": 3 + 2*4} {
+	for name, checks := range map[string]int{"mamba-tiny": 1, "memmamba-token": 3 + 2*4, "memmamba-growing": 3 + 2*6, "memmamba-triggered": 4 + 2*6} {
 		out := filepath.Join(t.TempDir(), "out.safetensors")
 		tokens := file(t, "tokens", "[1, 2, 3, 5, 8, 13, 21, 34, 55, 1, 2, 3]")
 		succeed(t, "logits", "--model", goldenDir(name), "--tokens-file", tokens, "--out", out)
@@ -143,6 +143,7 @@ func TestConvertChangesNoLogit(t *testing.T) {
 		{"mamba-tiny", []string{"--window", "1", "--period", "1", "--fusion", "gated", "--replacement", "priority", "--pooling", "mean"}},
 		{"mamba-odd-bf16", []string{"--window", "16", "--period", "2", "--pool-size", "3", "--summary-dim", "5", "--pooling", "max",
 			"--note-threshold", "0.2", "--state-threshold", "0"}},
+		{"mamba-tiny", []string{"--window", "4", "--period", "2", "--pool-size", "2", "--pool-growth", "3", "--pool-max", "9", "--trigger", "state", "--trigger-threshold", "0.4"}},
 	} {
 		to := filepath.Join(t.TempDir(), "converted")
 		succeed(t, append([]string{"convert", "--from", goldenDir(test.model), "--to", to}, test.args...)...)
@@ -188,6 +189,7 @@ func TestConvertUsage(t *testing.T) {
 	to := filepath.Join(t.TempDir(), "to")
 	for flag, says := range map[string]string{
 		"--period=9": "cross_layer_period 9", "--window=0": "memory_window 0", "--pooling=sum": `cross_layer_pooling "sum"`,
+		"--pool-growth=-1": "memory_pool_growth -1", "--pool-max=49": "memory_pool_max 49 is not within 50 to 256", "--trigger=now": `cross_layer_trigger "now"`,
 	} {
 		wantError(t, execute(t, "", "convert", "--from", goldenDir("mamba-tiny"), "--to", to, flag), exitUsage, says)
 	}

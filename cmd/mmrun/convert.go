@@ -49,6 +49,8 @@ mmrun convert --from mamba-130m --to token-by-token --window 1 --period 6 --repl
 			&cli.Float64Flag{Name: "state-threshold", Category: category, Value: 0.5, Usage: "a layer whose state scores above `T` reads its pool"},
 			&cli.StringFlag{Name: "replacement", Category: category, Value: "fifo", Usage: "`RULE` of a full pool: fifo or priority"},
 			&cli.StringFlag{Name: "pooling", Category: category, Value: "concat", Usage: "`RULE` of cross-layer attention: concat, mean or max"},
+			&cli.StringFlag{Name: "trigger", Category: category, Value: "period", Usage: "`RULE` by which a layer reads those before it: period, or state besides"},
+			&cli.Float64Flag{Name: "trigger-threshold", Category: category, Value: 0.5, Usage: "with --trigger state, where its state scores above `T`"},
 			&cli.StringFlag{Name: "fusion", Category: category, Value: "residual", Usage: "`RULE` of fusion: residual or gated"},
 			&cli.Uint64Flag{Name: "seed", Category: category, Value: 0, DefaultText: "0", Usage: "`SEED` of the random weights"},
 		},
@@ -64,7 +66,10 @@ var memoryKeys = map[string]string{
 }
 
 // variantKeys are the flags that set a key only where they are given.
-var variantKeys = map[string]string{"pool-growth": "memory_pool_growth", "pool-max": "memory_pool_max"}
+var variantKeys = map[string]string{
+	"pool-growth": "memory_pool_growth", "pool-max": "memory_pool_max",
+	"trigger": "cross_layer_trigger", "trigger-threshold": "cross_layer_threshold",
+}
 
 func convertAction(c *cli.Context) error {
 	if err := cmp.Or(noArguments(c), required(c, "from", "to")); err != nil {

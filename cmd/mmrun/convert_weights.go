@@ -82,6 +82,10 @@ func (b *memoryBuilder) layer(cfg *memmamba.Config, n int) {
 	b.random(at+"note_proj.weight", d, s, d)
 	b.random(at+"state_score.weight", inner, inner)
 	b.zero(at+"state_score.bias", 1)
+	if cfg.Memory.Triggers(n) {
+		b.random(at+"layer_score.weight", inner, inner)
+		b.zero(at+"layer_score.bias", 1)
+	}
 	attentions := []string{"token_attn."}
 	if (n+1)%cfg.Memory.Period == 0 {
 		attentions = append(attentions, "layer_attn.")

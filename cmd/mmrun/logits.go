@@ -24,7 +24,7 @@ func logitsCommand() *cli.Command {
 		Category:  groupCheck,
 		Usage:     "write the logits after each of some tokens to a file",
 		UsageText: "mmrun logits --tokens 1,2,3 | --tokens-file FILE --out FILE.safetensors [FLAGS]",
-		Description: `Writes a safetensors file with tokens [T] I32 and logits [T, vocab] F32, the next-token logits after each token. A MemMamba model adds what its memory did: pool_count [layers] I32 and reads [windows, layers] I32 (1 where the state asked to read at the window's start), and for each layer N pool.N [notes, S] F32 and importance.N [notes] F32, oldest note first, after the last token.
+		Description: `Writes a safetensors file with tokens [T] I32 and logits [T, vocab] F32, the next-token logits after each token. A MemMamba model adds what its memory did: pool_count [layers] I32 and reads [windows, layers] I32 (1 where the state asked to read at the window's start), with a triggered cross-layer attention layer_reads [windows, layers] I32, and for each layer N pool.N [notes, S] F32 and importance.N [notes] F32, oldest note first, after the last token.
 
 The file is what 'mmrun verify --golden' takes.
 

@@ -18,9 +18,9 @@ func notesCommand() *cli.Command {
 		Category:  groupMemory,
 		Usage:     "show what a MemMamba model writes down while it reads a text",
 		UsageText: "mmrun notes --model DIR --prompt-file FILE [--json | --html OUT] [FLAGS]",
-		Description: `Shows for every layer the notes in its pool after the text, with position, token and importance, and the windows in which it read its pool. Notes of the last window are still pending and not in a pool.
+		Description: `Shows for every layer the notes in its pool after the text, with position, token and importance, the windows in which it read its pool, and, where cross_layer_trigger is "state", those in which it read the pools of the layers before it. Notes of the last window are still pending and not in a pool.
 
-With --html it writes one page that needs no network: the text coloured by importance, a map of the reads of every layer in every window, and the notes of every layer. It also has the notes that left a pool on the way. With --json the output is one object: model, tokens, window (W), windows, and layers with reads (window numbers), written (how many notes ever came into the pool) and notes (position, text, importance and, for those that are gone, the window in which they left).
+With --html it writes one page that needs no network: the text coloured by importance, a map of the reads of every layer in every window, and the notes of every layer. It also has the notes that left a pool on the way. With --json the output is one object: model, tokens, window (W), windows, and layers with reads (window numbers), layer_reads (those in which the state triggered cross-layer attention, where it does), written (how many notes ever came into the pool) and notes (position, text, importance and, for those that are gone, the window in which they left).
 
 Examples:
 mmrun notes --model memmamba --prompt-file chapter.txt --html notes.html
@@ -119,9 +119,10 @@ type notesReport struct {
 
 // layerNotes is the memory of one layer over a text.
 type layerNotes struct {
-	Reads   []int   `json:"reads"`   // windows in which it read its pool
-	Written int     `json:"written"` // notes that ever came into the pool
-	Notes   []*note `json:"notes"`   // by position
+	Reads   []int   `json:"reads"`                // windows in which it read its pool
+	Before  []int   `json:"layer_reads,omitzero"` // those in which it was triggered to read the layers before it; nil where nothing triggers it
+	Written int     `json:"written"`              // notes that ever came into the pool
+	Notes   []*note `json:"notes"`                // by position
 }
 
 type note struct {
@@ -143,10 +144,14 @@ func (e *opened) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Toke
 		Model: e.source.name, Tokens: len(ids), Window: settings.Window, Windows: (len(ids) + settings.Window - 1) / settings.Window,
 		pieces: pieces(tok, ids), settings: settings,
 	}
-	for range e.Sizes().Layers {
-		r.Layers = append(r.Layers, &layerNotes{Reads: []int{}, Notes: []*note{}})
+	for l := range e.Sizes().Layers {
+		layer := &layerNotes{Reads: []int{}, Notes: []*note{}}
+		if settings.Triggers(l) {
+			layer.Before = []int{}
+		}
+		r.Layers = append(r.Layers, layer)
 	}
-	memmamba.OnWindow(state, func(window int64, reads []bool) error {
+	memmamba.OnWindow(state, func(window int64, reads, before []bool) error {
 		memory, err := memmamba.Memory(state)
 		if err != nil {
 			return err
@@ -154,6 +159,9 @@ func (e *opened) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Toke
 		for l, layer := range r.Layers {
 			if reads[l] {
 				layer.Reads = append(layer.Reads, int(window))
+			}
+			if layer.Before != nil && before[l] {
+				layer.Before = append(layer.Before, int(window))
 			}
 			layer.follow(window, memory[l].Notes, r.pieces)
 		}

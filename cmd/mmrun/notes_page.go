@@ -27,8 +27,9 @@ type pageData struct {
 }
 
 type pageLayer struct {
-	Reads []int        `json:"reads"`
-	Notes [][3]float64 `json:"notes"` // position, importance, the window it left in or -1
+	Reads  []int        `json:"reads"`
+	Before []int        `json:"before,omitzero"` // of layers whose cross-layer attention is triggered
+	Notes  [][3]float64 `json:"notes"`           // position, importance, the window it left in or -1
 }
 
 // writePage writes one page that needs nothing else.
@@ -36,7 +37,7 @@ func (r *notesReport) writePage(path string) error {
 	data := pageData{Window: r.Window, Tokens: r.pieces}
 	written, kept := 0, 0
 	for _, layer := range r.Layers {
-		p := pageLayer{Reads: layer.Reads, Notes: [][3]float64{}}
+		p := pageLayer{Reads: layer.Reads, Before: layer.Before, Notes: [][3]float64{}}
 		for _, n := range layer.Notes {
 			left := -1.0
 			if n.Left != nil {
@@ -49,17 +50,21 @@ func (r *notesReport) writePage(path string) error {
 		data.Layers = append(data.Layers, p)
 	}
 	s := r.settings
+	facts := []string{
+		counted(r.Tokens, "token"),
+		counted(len(r.Layers), "layer"),
+		fmt.Sprintf("%s of %d", counted(r.Windows, "window"), r.Window),
+		fmt.Sprintf("%s written, %d kept", counted(written, "note"), kept),
+		fmt.Sprintf("pools of %s, %s", s.PoolText(), s.Replacement),
+		fmt.Sprintf("a note above %g, a read above %g", s.NoteThreshold, s.StateThreshold),
+	}
+	if s.Triggered() {
+		facts = append(facts, fmt.Sprintf("layers before read above %g", s.LayerThreshold))
+	}
 	return writeFile(path, func(w io.Writer) error {
 		return notesTemplate.Execute(w, map[string]any{
 			"Model": r.Model, "CSS": template.CSS(notesCSS), "JS": template.JS(notesJS), "Data": data,
-			"Facts": []string{
-				counted(r.Tokens, "token"),
-				counted(len(r.Layers), "layer"),
-				fmt.Sprintf("%s of %d", counted(r.Windows, "window"), r.Window),
-				fmt.Sprintf("%s written, %d kept", counted(written, "note"), kept),
-				fmt.Sprintf("pools of %s, %s", s.PoolText(), s.Replacement),
-				fmt.Sprintf("a note above %g, a read above %g", s.NoteThreshold, s.StateThreshold),
-			},
+			"Facts": facts, "Triggered": s.Triggered(),
 		})
 	})
 }

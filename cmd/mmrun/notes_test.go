@@ -46,6 +46,50 @@ func TestNotesAreThePools(t *testing.T) {
 	}
 }
 
+// TestNotesShowTriggers: the windows in which layers read those before them are those of logits, and text and page
+// show them.
+func TestNotesShowTriggers(t *testing.T) {
+	const text = "It was a bright cold day in April, and the clocks were striking thirteen."
+	dir, out, page := modelDir(t, "memmamba-triggered"), filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "page")
+	var r notesReport
+	if err := json.Unmarshal([]byte(succeed(t, "notes", "--model", dir, "--prompt", text, "--json")), &r); err != nil {
+		t.Fatal(err)
+	}
+	ids := file(t, "ids", succeed(t, "tokenize", "--model", dir, text))
+	succeed(t, "logits", "--model", dir, "--tokens-file", ids, "--out", out)
+	f, err := safetensors.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want, all := ints(t, f, "layer_reads"), 0
+	for l, layer := range r.Layers {
+		if (layer.Before != nil) != (l%2 == 1) {
+			t.Errorf("layer %d is triggered in %v", l, layer.Before)
+		}
+		all += len(layer.Before)
+		for w := range r.Windows {
+			if slices.Contains(layer.Before, w) != (want[w*6+l] == 1) {
+				t.Errorf("layer %d, window %d: reads of layers before in %v, want %d", l, w, layer.Before, want[w*6+l])
+			}
+		}
+	}
+	if all == 0 || all == 3*r.Windows {
+		t.Errorf("%d triggers in %d windows of 3 layers", all, r.Windows)
+	}
+	if told := succeed(t, "notes", "--model", dir, "--prompt", text); strings.Count(told, "; layers before it read in ") != 3 {
+		t.Errorf("the text does not show the triggers:\n%s", told)
+	}
+	succeed(t, "notes", "--model", dir, "--prompt", text, "--html", page)
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := string(data); strings.Count(said, `"before":`) != 3 || !strings.Contains(said, "layers before read above 0.5") || !strings.Contains(said, "swatch before") {
+		t.Error("the page does not show the triggers")
+	}
+}
+
 func checkKept(t *testing.T, name string, layer *layerNotes, want []float32) {
 	t.Helper()
 	var got []float32

@@ -16,11 +16,11 @@ func (r *notesReport) text() string {
 	for n, layer := range r.Layers {
 		kept := layer.kept()
 		fmt.Fprintf(&b, "\nlayer %d: %s, %d written; ", n, counted(len(kept), "note"), layer.Written)
-		if len(layer.Reads) == 0 {
-			b.WriteString("read in no window\n")
-		} else {
-			fmt.Fprintf(&b, "read in windows %s\n", ranges(layer.Reads))
+		b.WriteString("read in " + inWindows(layer.Reads))
+		if layer.Before != nil {
+			b.WriteString("; layers before it read in " + inWindows(layer.Before))
 		}
+		b.WriteByte('\n')
 		if len(kept) == 0 {
 			continue
 		}
@@ -40,6 +40,14 @@ func growth(s memmamba.MemoryConfig) string {
 		return ""
 	}
 	return fmt.Sprintf(", %d more whenever the windows have doubled, up to %d", s.PoolGrowth, s.PoolMax)
+}
+
+// inWindows names windows.
+func inWindows(numbers []int) string {
+	if len(numbers) == 0 {
+		return "no window"
+	}
+	return "windows " + ranges(numbers)
 }
 
 // contextBytes is about how much text is shown on either side of a token.

@@ -21,7 +21,7 @@ func verifyCommand() *cli.Command {
 		Category:  groupCheck,
 		Usage:     "compare a model's logits with a golden file, such as one from PyTorch",
 		UsageText: "mmrun verify --golden FILE.safetensors [--atol A] [--rtol R] [FLAGS]",
-		Description: `The golden file holds tokens [T] I32 and logits [T, vocab], the next-token logits after each token. Every number must be within atol + rtol·|want|. If the file has greedy [G] I32, the model must continue its first 32 tokens with exactly these when it always takes the most probable one. For a MemMamba model it may also have pool_count, reads, pool.N and importance.N, as 'mmrun logits' writes them.
+		Description: `The golden file holds tokens [T] I32 and logits [T, vocab], the next-token logits after each token. Every number must be within atol + rtol·|want|. If the file has greedy [G] I32, the model must continue its first 32 tokens with exactly these when it always takes the most probable one. For a MemMamba model it may also have pool_count, reads, layer_reads, pool.N and importance.N, as 'mmrun logits' writes them.
 
 The exit status is 1 when anything differs.
 

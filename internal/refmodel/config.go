@@ -50,6 +50,8 @@ type Memory struct {
 	Replacement    string  `json:"memory_replacement"`     // "fifo" or "priority"
 	Period         int     `json:"cross_layer_period"`     // p
 	Pooling        string  `json:"cross_layer_pooling"`    // "concat", "mean" or "max"
+	Trigger        string  `json:"cross_layer_trigger"`    // "period" or "state"
+	LayerThreshold float64 `json:"cross_layer_threshold"`  // τ3
 	Fusion         string  `json:"memory_fusion"`          // "residual" or "gated"
 	Mixer          string  `json:"mixer_type"`             // what stands under the memory: a model type without
 }
@@ -76,7 +78,7 @@ func Default(modelType string) Config {
 	}
 	if modelType == MemMamba {
 		c.Memory = &Memory{Summary: 64, Pool: 50, Window: 64, NoteThreshold: 0.5, StateThreshold: 0.5,
-			Replacement: "fifo", Period: 4, Pooling: "concat", Fusion: "residual", Mixer: Mamba}
+			Replacement: "fifo", Period: 4, Pooling: "concat", Trigger: "period", LayerThreshold: 0.5, Fusion: "residual", Mixer: Mamba}
 	}
 	return c
 }
@@ -134,6 +136,7 @@ func (c Config) complete() (Config, error) {
 		sizes["memory_window"], sizes["cross_layer_period"] = m.Window, m.Period
 		choices["memory_replacement"] = slices.Contains([]string{"fifo", "priority"}, m.Replacement)
 		choices["cross_layer_pooling"] = slices.Contains([]string{"concat", "mean", "max"}, m.Pooling)
+		choices["cross_layer_trigger"] = slices.Contains([]string{"period", "state"}, m.Trigger)
 		choices["mixer_type"] = slices.Contains([]string{Mamba, FalconMamba, Mamba2}, m.Mixer)
 		choices["memory_fusion"] = slices.Contains([]string{"residual", "gated"}, m.Fusion)
 	}
@@ -179,6 +182,9 @@ func (m *Memory) room(window int64) int {
 
 // CrossLayer reports whether layer l, counted from 0, attends to the layers before it.
 func (c Config) CrossLayer(l int) bool { return c.Memory != nil && (l+1)%c.Period == 0 }
+
+// Triggered reports whether layer l does so only in windows at whose start its state says so.
+func (c Config) Triggered(l int) bool { return c.CrossLayer(l) && c.Trigger == "state" }
 
 // Gated reports whether what is recalled goes through a gate.
 func (c Config) Gated() bool { return c.Memory != nil && c.Fusion == "gated" }

@@ -62,7 +62,7 @@ func (g golden) compare(name string, got [][]float64) float64 {
 
 func TestGolden(t *testing.T) {
 	for _, name := range []string{"mamba-tiny", "mamba-odd-bf16", "memmamba-fifo", "memmamba-priority", "memmamba-token",
-		"falcon-tiny", "mamba2-tiny", "mamba2-groups-bf16", "mamba2-wide-state", "memmamba-over-mamba2", "memmamba-growing"} {
+		"falcon-tiny", "mamba2-tiny", "mamba2-groups-bf16", "mamba2-wide-state", "memmamba-over-mamba2", "memmamba-growing", "memmamba-triggered"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join("../../testdata/golden", name)
 			m, err := Load(dir)
@@ -89,15 +89,22 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func checkMemory(g golden, r Result) {
+func checkReads(g golden, name string, windows [][]int) {
 	var reads []int32
-	for _, window := range r.Reads {
+	for _, window := range windows {
 		for _, read := range window {
 			reads = append(reads, int32(read))
 		}
 	}
-	if want := g.ints("reads"); !slices.Equal(reads, want) {
-		g.t.Errorf("reads are %v, want %v", reads, want)
+	if want := g.ints(name); !slices.Equal(reads, want) {
+		g.t.Errorf("%s are %v, want %v", name, reads, want)
+	}
+}
+
+func checkMemory(g golden, r Result) {
+	checkReads(g, "reads", r.Reads)
+	if _, ok := g.file.Tensor("layer_reads"); ok {
+		checkReads(g, "layer_reads", r.LayerReads)
 	}
 	counts := g.ints("pool_count")
 	if len(counts) != len(r.PoolCount) {

@@ -17,7 +17,7 @@ type note struct {
 // rounding is well below.
 type Margin struct {
 	Note    float64 // |I_token - τ1|
-	Read    float64 // |I_state - τ2|
+	Read    float64 // |I_state - τ2|, and of layers before |I - τ3|
 	Replace float64 // between importances that priority replacement compared, ties apart
 	Ties    int     // priority replacement's decisions between equal importances
 	// Notes and Reads count the decisions that were taken and those that fell to yes.
@@ -41,7 +41,7 @@ func (m *Margin) replaced(a, b float64) {
 // openWindow commits what waits and decides which layers read in the window that begins.
 func (s *State) openWindow() {
 	c := s.model.Config
-	reads := make([]int, c.Layers)
+	reads, layerReads := make([]int, c.Layers), make([]int, c.Layers)
 	for l := range s.layers {
 		st, w := &s.layers[l], &s.model.layers[l]
 		s.commit(st)
@@ -49,29 +49,40 @@ func (s *State) openWindow() {
 		if s.pos == 0 {
 			continue
 		}
-		score := w.stateScoreBias
-		for e := range c.Inner {
-			var sum float64
-			for _, v := range st.h[e*c.State : (e+1)*c.State] {
-				sum += v
-			}
-			score += w.stateScore[e] * sum / float64(c.State)
-		}
-		score = sigmoid(score)
-		s.Margin.Reads++
-		s.Margin.Read = min(s.Margin.Read, math.Abs(score-c.StateThreshold))
-		if score > c.StateThreshold {
-			s.Margin.ReadsTaken++
+		if s.decide(st, w.stateScore, w.stateScoreBias, c.StateThreshold) {
 			reads[l] = 1
 			st.token = w.token.project(st.pool)
 		}
+		if c.CrossLayer(l) && (!c.Triggered(l) || s.decide(st, w.layerScore, w.layerScoreBias, c.LayerThreshold)) {
+			layerReads[l] = 1
+		}
 	}
-	s.Reads = append(s.Reads, reads)
+	s.Reads, s.LayerReads = append(s.Reads, reads), append(s.LayerReads, layerReads)
 	for l := range s.layers {
-		if c.CrossLayer(l) {
+		s.layers[l].cross = nil
+		if layerReads[l] == 1 {
 			s.layers[l].cross = s.model.layers[l].cross.project(s.gather(l))
 		}
 	}
+}
+
+// decide says whether a layer's state scores above a threshold.
+func (s *State) decide(st *layerState, weight []float64, bias, threshold float64) bool {
+	c, score := s.model.Config, bias
+	for e := range c.Inner {
+		var sum float64
+		for _, v := range st.h[e*c.State : (e+1)*c.State] {
+			sum += v
+		}
+		score += weight[e] * sum / float64(c.State)
+	}
+	score = sigmoid(score)
+	s.Margin.Reads++
+	s.Margin.Read = min(s.Margin.Read, math.Abs(score-threshold))
+	if score > threshold {
+		s.Margin.ReadsTaken++
+	}
+	return score > threshold
 }
 
 // commit moves the pending notes into the pool, oldest first.

@@ -51,6 +51,8 @@ type layer struct {
 	outBias                       []float64
 	noteScore, stateScore         []float64
 	noteScoreBias, stateScoreBias float64
+	layerScore                    []float64 // nil where nothing triggers the cross-layer attention
+	layerScoreBias                float64
 	noteProj                      matrix
 	token, cross                  attention // cross has no rows where the layer has none
 }
@@ -184,6 +186,10 @@ func (r *reader) memory(c Config, l int, w layer) layer {
 	w.stateScore = r.vector(at+"state_score.weight", c.Inner)
 	w.stateScoreBias = r.number(at + "state_score.bias")
 	w.token = r.attention(c, at+"token_attn.")
+	if c.Triggered(l) {
+		w.layerScore = r.vector(at+"layer_score.weight", c.Inner)
+		w.layerScoreBias = r.number(at + "layer_score.bias")
+	}
 	if c.CrossLayer(l) {
 		w.cross = r.attention(c, at+"layer_attn.")
 	}

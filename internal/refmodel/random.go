@@ -248,6 +248,10 @@ func randomMemory(c Config, l int, at string, add adder) {
 	add(at+"note_proj.weight", normal(0, fan(c.Hidden, 1)), c.Summary, c.Hidden)
 	add(at+"state_score.weight", normal(0, fan(c.Inner, stateGain)), c.Inner)
 	add(at+"state_score.bias", normal(threshold(c.StateThreshold), 0.1), 1)
+	if c.Triggered(l) {
+		add(at+"layer_score.weight", normal(0, fan(c.Inner, stateGain)), c.Inner)
+		add(at+"layer_score.bias", normal(threshold(c.LayerThreshold), 0.1), 1)
+	}
 	randomAttention(c, at+"token_attn.", add)
 	if c.CrossLayer(l) {
 		randomAttention(c, at+"layer_attn.", add)

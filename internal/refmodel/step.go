@@ -14,6 +14,9 @@ type State struct {
 	// Reads holds, for every window so far, 1 for each layer whose I_state was above τ2 at the
 	// window's start, and 0 for the first window.
 	Reads [][]int
+	// LayerReads holds the same of the layers that attend to those before them, from the second window on those
+	// that nothing has to trigger; 0 for all others.
+	LayerReads [][]int
 	// Margin is how close any decision so far came to falling the other way.
 	Margin Margin
 }
@@ -121,6 +124,7 @@ type Result struct {
 	Positions   [][]int64     // (L, count): their tokens, counted from 0
 	Pending     []int         // (L): notes that wait for the window's end
 	Reads       [][]int       // (windows, L): State.Reads
+	LayerReads  [][]int       // (windows, L): State.LayerReads
 	Margin      Margin
 }
 
@@ -131,7 +135,7 @@ func (m *Model) Run(tokens []int32) Result {
 	for _, token := range tokens {
 		r.Logits = append(r.Logits, s.Step(token))
 	}
-	r.Reads, r.Margin = s.Reads, s.Margin
+	r.Reads, r.LayerReads, r.Margin = s.Reads, s.LayerReads, s.Margin
 	for _, st := range s.layers {
 		summaries, importances, positions := [][]float64{}, []float64{}, []int64{}
 		for _, n := range st.pool {

@@ -193,6 +193,8 @@ func memoryFlags(f *flag.FlagSet, m *refmodel.Memory) {
 	f.Float64Var(&m.StateThreshold, "state-threshold", m.StateThreshold, memoryUsage+"τ2")
 	f.StringVar(&m.Replacement, "replacement", m.Replacement, memoryUsage+"fifo or priority")
 	f.StringVar(&m.Pooling, "pooling", m.Pooling, memoryUsage+"concat, mean or max")
+	f.StringVar(&m.Trigger, "trigger", m.Trigger, memoryUsage+"of cross-layer attention: period or state")
+	f.Float64Var(&m.LayerThreshold, "trigger-threshold", m.LayerThreshold, memoryUsage+"τ3")
 	f.StringVar(&m.Fusion, "fusion", m.Fusion, memoryUsage+"residual or gated")
 }
 

@@ -10,6 +10,8 @@
   for (const layer of layers) {
     layer.read = new Uint8Array(windows);
     layer.reads.forEach((w) => { layer.read[w] = 1; });
+    layer.readBefore = new Uint8Array(windows); // the layers before it, where that is triggered
+    (layer.before || []).forEach((w) => { layer.readBefore[w] = 1; });
     layer.wrote = new Uint32Array(windows);
     layer.at = new Map();
     for (const note of layer.notes) {
@@ -120,6 +122,10 @@
           g.fillStyle = color("--read");
           g.fillRect(x, y + Math.round(map.row / 3), map.cell - gap, map.row - 1 - Math.round(map.row / 3));
         }
+        if (layers[l].readBefore[w]) {
+          g.fillStyle = color("--before");
+          g.fillRect(x, y, map.cell - gap, Math.round(map.row / 3));
+        }
       }
     }
     labelMap(g, color);
@@ -181,7 +187,7 @@
     if (!cell || cell.w < 0) { hideTip(); return; }
     const { w, l } = cell, last = Math.min(tokens.length, (w + 1) * W) - 1;
     const start = tokens.slice(w * W, Math.min(last + 1, w * W + 60)).join("").replace(/\s+/g, " ").slice(0, 70);
-    showTip(event, `layer ${l}, window ${w}, tokens ${w * W} to ${last}\n${layers[l].read[w] ? "reads its pool" : "does not read"}, wrote ${layers[l].wrote[w]} notes\n“${start}…”`);
+    showTip(event, `layer ${l}, window ${w}, tokens ${w * W} to ${last}\n${layers[l].read[w] ? "reads its pool" : "does not read"}${layers[l].readBefore[w] ? ", reads the layers before it" : ""}, wrote ${layers[l].wrote[w]} notes\n“${start}…”`);
   });
   canvas.addEventListener("mouseleave", hideTip);
   canvas.addEventListener("click", (event) => {
