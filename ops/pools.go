@@ -97,10 +97,9 @@ func FillPools(g *graph.Graph, log Log, pools Pools, room Room, priority bool, f
 		mismatch(g, "pools", []int{from, to, room.First, room.Growth}, pools.Shape())
 		return
 	}
-	grows := room.Growth > 0 && room.First < P
 	windows, layers := pools.Rows/L, int64(log.Together)*int64(to-from)
 	life := eachOf(g, log.Sequences, L, 2*rows)
-	g.Call("life", graph.Kernel{Shader: "life", Spec: lifeSpec{priority, grows}},
+	g.Call("life", graph.Kernel{Shader: "life", Spec: lifeSpec{priority, room.First < P}},
 		[]graph.Value{params(g), log.Importances, life},
 		lifePush{rows, log.Held, P, log.Window, from, L, room.First, room.Growth}, [3]int{graph.Groups(rows, 32), to - from, log.Together},
 		graph.Cost{Bytes: 12 * int64(rows) * layers})

@@ -190,7 +190,7 @@ func TestPools(t *testing.T) {
 
 // rooms are those of pools of a fixed size, and of growing ones: slowly, at once, and further than a test goes.
 var rooms = []ref.Room{{First: 1, Most: 1}, {First: 2, Most: 2}, {First: 7, Most: 7}, {First: 50, Most: 50}, {First: MaxPool, Most: MaxPool},
-	{First: 1, Growth: 1, Most: 6}, {First: 3, Growth: 4, Most: 21}, {First: 2, Growth: MaxPool, Most: 9}, {First: 5, Growth: 30, Most: MaxPool}}
+	{First: 3, Most: 9}, {First: 1, Growth: 1, Most: 6}, {First: 3, Growth: 4, Most: 21}, {First: 2, Growth: MaxPool, Most: 9}, {First: 5, Growth: 30, Most: MaxPool}}
 
 // TestCommit commits window after window without tokens, as happens between passes, importances with
 // ties, and follows the reference's pools.

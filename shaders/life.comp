@@ -17,7 +17,7 @@
 // which the oldest leave first, and one enters unless those as important fill the pool. No note needs to
 // know what became of another, and each has an invocation of its own.
 layout(constant_id = 0) const bool PRIORITY = false;
-layout(constant_id = 1) const bool GROWS = false;
+layout(constant_id = 1) const bool GROWS = false; // there are more places than room at first
 
 IN4(1, importance);   // [sequences][L][rows]
 OUT(2, uvec2, life);  // [sequences][L][rows]: the first window, and the first no more
