@@ -42,7 +42,7 @@ var forTests = map[string][]string{
 	"ops/ref":                {"internal", "checkpoint", "checkpoint/safetensors"},
 	"engine":                 {"memmamba", "checkpoint", "checkpoint/safetensors", "engine/probe", "internal", "ops/ref", "models"},
 	"engine/probe":           {"memmamba", "checkpoint", "checkpoint/safetensors", "internal"},
-	"memmamba":               {"checkpoint", "checkpoint/safetensors", "internal"},
+	"memmamba":               {"checkpoint", "checkpoint/safetensors", "internal", "ops/ref"},
 	"models":                 {"", "checkpoint", "checkpoint/safetensors", "engine", "memmamba", "tokenizer", "internal"},
 	"shaders":                {"internal/glsl"},
 	"":                       {"models", "internal"},
