@@ -188,9 +188,10 @@ class Block(nn.Module):
         self.mixer = Mixer(c)
         self.memory = Memory(c, layer)
 
-    def forward(self, r, state, below, kernels, keep=None):
+    def forward(self, r, state, below, kernels, keep=None, shut=None):
         """The residual stream after this layer, the layer's next state, its notes and the score of
-        the state as every window finds it (B, windows)."""
+        the state as every window finds it (B, windows). No window of shut (B, windows) reads its
+        layer's own pool, whatever the score."""
         (before, h), past = state
         c, m, (B, T, d), x = self.memory.config, self.memory, r.shape, self.norm(r, kernels)
         W, seen = c.memory_window, {}
@@ -200,6 +201,8 @@ class Block(nn.Module):
         if below and hasattr(m, "layer_attn"):
             x = x + m.across(windows, below).view(B, -1, d)[:, :T]
         may = notes.count[:, :-1] > 0
+        if shut is not None:
+            may &= ~shut
         reads = may
         while True:
             factor = Read.apply(reads, m.state_score.weight, m.state_score.bias, seen)
@@ -234,17 +237,17 @@ class MemMamba(Mamba):
         empty = like.new_zeros(batch, 0, S), like.new_zeros(batch, 0), torch.zeros(batch, dtype=torch.long)
         return State(0, [(layer, empty) for layer in super().zero_state(batch)])
 
-    def forward(self, tokens, state, keep=None):
+    def forward(self, tokens, state, keep=None, shut=None):
         """Logits (B, T, vocab) of the token after each of tokens (B, T), and the state after the
-        last. keep (B, windows), of ones and zeros, drops Mamba's state where a window begins. A
-        call that ends inside of a window is a sequence's last one. trace then holds, of every
+        last. keep (B, windows), of ones and zeros, drops Mamba's state where a window begins. shut
+        (layers, B, windows) keeps windows from reading their layer's own pool. A call that ends inside of a window is a sequence's last one. trace then holds, of every
         layer, its Notes and the scores of its state."""
         if state.position % self.window:
             raise ValueError(f"token {state.position} lies inside of a window of {self.window}")
         weight, r, after, self.trace = self.backbone.embeddings.weight, self.backbone.embeddings(tokens), [], []
-        for layer, before in zip(self.backbone.layers, state.layers):
+        for i, (layer, before) in enumerate(zip(self.backbone.layers, state.layers)):
             below = [notes for notes, _ in self.trace[-self.config.cross_layer_period:]]
-            r, s, *found = layer(r, before, below, self.kernels, keep)
+            r, s, *found = layer(r, before, below, self.kernels, keep, None if shut is None else shut[i])
             self.trace.append(found)
             after.append(s)
         logits = F.linear(self.backbone.norm_f(r, self.kernels), weight)

@@ -50,10 +50,11 @@ def prompt(random, length, key, depth=None, text=GRASS):
 TEXT, COPY, ANSWER, AGAIN = 0, 1, 2, 3
 
 
-def sequence(random, length, text=GRASS):
+def sequence(random, length, text=GRASS, start=None):
     """Tokens (length + 1) for training: filler, a needle in it and after it one question or more, each
     answered; and what each target tokens[1:] is. The filler ends less than TAIL bytes after the
-    last answer, so that one question stands as far from the needle as the length allows."""
+    last answer, so that one question stands as far from the needle as the length allows. It is
+    text from start on, or from anywhere."""
     key = random_key(random)
     hidden, asked = as_tokens(needle(key)), as_tokens(QUESTION + answer(key))
     room = length + 1 - len(hidden)
@@ -64,7 +65,7 @@ def sequence(random, length, text=GRASS):
     tail = random.randint(min(free, TAIL) + 1)
     cuts = np.sort(random.randint(free - tail + 1, size=questions))
     gaps = np.diff(np.concatenate([[0], cuts, [free - tail]]))
-    around, at = filler(text, random.randint(len(text)), free), 0
+    around, at = filler(text, random.randint(len(text)) if start is None else start, free), 0
     parts, kinds = [], []
 
     def add(tokens, kind=None):

@@ -124,6 +124,79 @@ class Training(InFolder):
         for p, q in zip(whole.model.parameters(), second.model.parameters()):
             self.assertTrue(torch.equal(p, q))
 
+    CARRY = ("--carry", "0.6", "--carry-lanes", "3", "--carry-limit", "256", "--overflow-price", "0.05",
+             "--reads", "0.2,0.6", "--shut", "0.1", "--books", "0.5", "--grass", "0.5")
+
+    def test_carried_sequences_follow_their_lanes(self):
+        """Books go on where a lane stands, and so does the filler of a key; other steps begin anywhere."""
+        run, carried = self.run_for(30, *self.CARRY, "--lengths", "160", "--grass", "0"), 0
+        for run.step in range(30):
+            tokens, _, kinds, _ = run.batch()
+            if not run.begun:
+                continue
+            carried += 1
+            place = run.lanes.places[run.begun[0]]
+            want = passkey.filler(run.books, place, 160)
+            same = int((tokens[0].numpy() == want).cumprod().sum())
+            if not kinds.any():
+                self.assertEqual(same, 160)
+            else:  # up to the needle, whose first byte may be the filler's too
+                self.assertIn(b" The pass key is", bytes(tokens[0].tolist())[same - 4 if same > 4 else 0:][:24])
+        self.assertTrue(10 < carried < 26, carried)
+
+    def test_resume_goes_on_with_lanes_and_reads(self):
+        whole = self.quietly(self.run_for(12, *self.CARRY))
+        first = self.run_for(12, *self.CARRY)
+        first.args.steps = 8
+        first.rate = lambda: train_memory.Run.rate(whole_budget(first))
+        self.quietly(first)
+        second = self.run_for(12, *self.CARRY, "--resume")
+        second.load()
+        self.quietly(second)
+        self.assertGreater(max(whole.lanes.ages), 0)
+        self.assertEqual(whole.lanes.ages, second.lanes.ages)
+        for p, q in zip(whole.model.parameters(), second.model.parameters()):
+            self.assertTrue(torch.equal(p, q))
+
+    def test_begins_with_a_model(self):
+        run = self.quietly(self.run_for(2))
+        with contextlib.redirect_stdout(io.StringIO()):
+            export.main(["--checkpoint", run.args.checkpoint, "--out", run.args.out])
+        again = self.run_for(1, "--from", run.args.out)
+        for p, q in zip(run.model.parameters(), again.model.parameters()):
+            self.assertTrue(torch.equal(p.half().float(), q))
+        self.assertLess(again.cost, train_memory.UNKNOWN / 2)
+        with self.assertRaisesRegex(ValueError, "model: is .*'memory_pool_size': 8.*, not .*'memory_pool_size': 9"):
+            self.run_for(1, "--from", run.args.out, "--pool", "9")
+
+    def test_overflow_costs_what_exceeds_the_share(self):
+        """Only bare sequences and noted tokens count, and nothing below the share."""
+        run = self.run_for(1, "--overflow-price", "0.5", "--overflow-share", "0.01")
+        importance = torch.full((2, 2, 100), 0.2)
+        importance[0, 1, :20] = 0.9
+        importance[:, 0] = 0.7
+        importance.requires_grad_()
+        cost = run.overflow(importance, torch.tensor([False, True]))
+        self.assertEqual([round(x, 6) for x in run.share], [0.01, 0])
+        self.assertAlmostEqual(cost.item(), 0)
+        cost = run.overflow(importance, torch.tensor([False, True]))
+        self.assertAlmostEqual(cost.item(), 0.5 * (0.0195 / 0.01 - 1) * 0.9, places=5)
+        cost.backward()
+        self.assertEqual(importance.grad.count_nonzero().item(), 20)
+        self.assertEqual(run.overflow(importance, torch.tensor([False, False])), 0)
+
+    def test_a_twin_has_no_memory_to_price(self):
+        for more in (["--reads", "0.1,0.5"], ["--shut", "0.1"], ["--overflow-price", "1"]):
+            with contextlib.redirect_stderr(io.StringIO()) as said, self.assertRaises(SystemExit):
+                self.run_for(1, "--twin", *more)
+            self.assertIn("--twin has no memory", said.getvalue())
+
+    def test_wrong_bounds(self):
+        for value in ("0.6,0.2", "0.2", "-1,0.5", "0.1,2"):
+            with contextlib.redirect_stderr(io.StringIO()) as said, self.assertRaises(SystemExit):
+                self.run_for(1, "--reads=" + value)
+            self.assertIn("invalid bounds value", said.getvalue())
+
     def test_lengths_grow_when_answers_are_cheap(self):
         run = self.run_for(3, "--grow-below", "9")
         self.assertEqual(run.batch()[0].shape, (2, 120))

@@ -5,7 +5,10 @@ another, each as soon as a digit of a first answer costs less than --grow-below 
 shorter ones stay in the mixture. Every sequence starts from nothing and gradients reach through
 all of it. In a part of the sequences (1 - --whole) Mamba's state is dropped where windows begin,
 with the probability --drop: then what was noted is all that is left of what was read before.
-The twin's state is never dropped, for it has nothing else; all the rest is the same for both.
+With --carry a part of the steps begins with the pools and the state that thousands of tokens of a
+book have left (lanes.py), and with --overflow-price a layer pays for notes in books beyond the
+share that a pool can hold. With --reads every layer's score of the state is made to spread over
+windows, and its bias keeps the part of windows that read between two bounds. The twin's state is never dropped, for it has nothing else; all the rest is the same for both.
 """
 
 import argparse
@@ -26,7 +29,9 @@ import cli
 import data
 import hf
 import kernels
+import lanes
 import passkey
+import reads
 from memory import MemMamba, MemoryConfig
 from model import Config, Mamba, optimizer
 
@@ -45,12 +50,21 @@ def lengths(text):
     return found
 
 
+def bounds(text):
+    """An argparse type: two shares, the lower one first, separated by a comma."""
+    low, high = map(float, text.split(","))
+    if not 0 <= low < high <= 1:
+        raise ValueError
+    return low, high
+
+
 def arguments(argv=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--data", required=True, help="a folder of .txt files to train on")
     p.add_argument("--out", required=True, help="the model directory to write at the end")
     p.add_argument("--checkpoint", required=True, help="the file that keeps a run's progress; .csv beside it, its curve")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    p.add_argument("--from", dest="source", metavar="DIR", help="begin with the weights of this model directory")
     p.add_argument("--twin", action="store_true", help="the same model without memory")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--save-minutes", type=cli.positive(float), default=3, help="minutes between two checkpoints")
@@ -63,6 +77,8 @@ def arguments(argv=None):
     model_arguments(p.add_argument_group("the model"))
     recipe_arguments(p.add_argument_group("the recipe"))
     args = p.parse_args(argv)
+    if args.twin and (args.reads or args.shut or args.overflow_price):
+        p.error("--twin has no memory for --reads, --shut or --overflow-price")
     args.kernels = args.kernels or ("c" if args.device == "cpu" else "torch")
     return args
 
@@ -86,6 +102,15 @@ def recipe_arguments(p):
     p.add_argument("--drop", type=float, default=0.5, help="how often a window begins without Mamba's state")
     p.add_argument("--whole", type=float, default=0.5, help="the part of sequences where nothing is dropped")
     p.add_argument("--rare", type=float, default=0.0125, help="what a layer's mean importance of 1 costs, once answers come")
+    p.add_argument("--overflow-price", type=float, default=0, help="what a note of importance 1 in books costs a layer "
+                   "for each time that its share of notes exceeds --overflow-share again, up to ten times")
+    p.add_argument("--overflow-share", type=cli.positive(float), default=0.0031,
+                   help="the part of a book's tokens a layer may note for nothing (0.0031: 50 of 16,384)")
+    p.add_argument("--carry", type=float, default=0, help="the part of steps that begin with what a lane has read")
+    p.add_argument("--carry-lanes", type=cli.positive(int), default=8, help="lanes that read books")
+    p.add_argument("--carry-limit", type=cli.positive(int), default=16384, help="tokens after which a lane begins again")
+    p.add_argument("--reads", type=bounds, metavar="LOW,HIGH", help="bounds of the part of windows in which a layer reads")
+    p.add_argument("--shut", type=float, default=0, help="the part of windows that are kept from reading, whatever they ask")
     p.add_argument("--lr", type=cli.positive(float), default=1e-3, help="the learning rate")
     p.add_argument("--warmup", type=cli.positive(int), default=100, help="steps until the learning rate")
     p.add_argument("--cooldown", type=cli.positive(float), default=0.2, help="the last part of the budget, its rate falling")
@@ -108,12 +133,39 @@ class Run:
     def __init__(self, args):
         self.args, self.step, self.seconds, self.stage, self.cost = args, 0, 0.0, 0, UNKNOWN
         self.history = []  # rows of COLUMNS
+        self.share = [0.0] * args.layers  # of books' tokens that each layer notes, a running mean
+        self.open = [0.5] * args.layers  # of windows in which each layer reads, a running mean
         torch.manual_seed(args.seed)
         self.model = build(args).to(args.device)
-        self.optimizer = optimizer(self.model, args.decay)
         self.books = np.concatenate(data.read_files(args.data))
         if len(self.books) <= args.lengths[-1]:
             raise ValueError(f"{args.data}: {len(self.books)} tokens are too few for a sequence of {args.lengths[-1]}")
+        self.lanes = self.begun = None
+        if args.carry:
+            if len(self.books) <= 2 * args.carry_limit + args.tokens:
+                raise ValueError(f"{args.data}: {len(self.books)} tokens are too few for lanes of {args.carry_limit}")
+            self.lanes = lanes.Lanes(self.model, self.books, args.carry_lanes, args.carry_limit, args.seed)
+        if args.source:
+            self.begin_with(args.source)
+        if args.reads and not args.resume:
+            reads.spread(self.model, self.sample())
+        self.optimizer = reads.optimizer(self.model, args.decay) if args.reads else optimizer(self.model, args.decay)
+
+    def sample(self):
+        """Eight sequences of 16 windows: six of books, two with a passkey in the filler."""
+        random, length = np.random.RandomState([self.args.seed, 1]), max(16 * self.args.window, 256)
+        rows = [passkey.sequence(random, length)[0][:-1] for _ in range(2)]
+        rows += [passkey.filler(self.books, random.randint(len(self.books)), length) for _ in range(6)]
+        return torch.from_numpy(np.stack(rows)).to(self.args.device)
+
+    def begin_with(self, folder):
+        """Takes the weights of a model directory of the same sizes. Its answers are taken to be good
+        already, so that prices count from the first step."""
+        source = hf.load(folder, self.model.kernels)
+        if vars(source.config) != vars(self.model.config):
+            raise ValueError(f"{folder}: is {vars(source.config)}, not {vars(self.model.config)}")
+        self.model.load_state_dict(source.state_dict())
+        self.cost = 3 * self.args.grow_below
 
     def progress(self):
         """The part of the budget that is spent, 0 to 1."""
@@ -127,16 +179,21 @@ class Run:
 
     def batch(self):
         """Tokens, targets and their kinds (sequences, length), and keep (sequences, windows) for
-        the model. All of it is a function of the seed, the step and the stage."""
+        the model. All of it is a function of the seed, the step, the stage and where the lanes are.
+        begun is then the lanes that the sequences follow, or None if they start from nothing."""
         a, random = self.args, np.random.RandomState([self.args.seed, self.step])
         length = a.lengths[self.stage if random.rand() < 0.7 else random.randint(self.stage + 1)]
-        rows = []
-        for _ in range(max(1, a.tokens // length)):
+        rows, count = [], max(1, a.tokens // length)
+        self.begun = self.lanes.draw(random, count) if self.lanes and random.rand() < a.carry else None
+        for i in range(count):
+            place = self.lanes.places[self.begun[i]] if self.begun else None
             if random.rand() < a.books:
-                at = random.randint(len(self.books) - length)
+                at = random.randint(len(self.books) - length) if place is None else place
                 rows.append((self.books[at:at + length + 1], np.zeros(length, np.int64)))
+            elif random.rand() < a.grass:
+                rows.append(passkey.sequence(random, length))
             else:
-                rows.append(passkey.sequence(random, length, passkey.GRASS if random.rand() < a.grass else self.books))
+                rows.append(passkey.sequence(random, length, self.books, place))
         tokens, kinds = (torch.from_numpy(np.stack(x)) for x in zip(*rows))
         drop = random.rand(len(rows), -(-length // a.window)) < a.drop
         drop &= random.rand(len(rows), 1) >= a.whole
@@ -145,8 +202,14 @@ class Run:
     def loss(self, tokens, targets, kinds, keep):
         """The loss of a batch and its parts: nats per target of each kind, the part of tokens noted
         and the part of windows that ask to read."""
-        model, state = self.model, self.model.zero_state(len(tokens))
-        logits, _ = model(tokens, state) if self.args.twin else model(tokens, state, keep)
+        model = self.model
+        state = self.lanes.start(self.begun) if self.begun else model.zero_state(len(tokens))
+        if self.args.twin:
+            logits, _ = model(tokens, state)
+        else:
+            random = np.random.RandomState([self.args.seed, self.step, 3])
+            shut = torch.from_numpy(random.rand(self.args.layers, *keep.shape) < self.args.shut)
+            logits, _ = model(tokens, state, keep, shut.to(keep.device))
         nats = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
         loss, found = 0, {}
         for name, (kind, weight) in PARTS.items():
@@ -154,18 +217,33 @@ class Run:
                 part = nats[kinds == kind].mean()
                 loss, found[name] = loss + weight * part, part.item()
         if not self.args.twin:
-            importance = torch.stack([notes.importance for notes, _ in model.trace])
+            importance = torch.stack([notes.importance[:, -tokens.shape[1]:] for notes, _ in model.trace])
             if self.cost < UNKNOWN / 2:  # before, it would silence the scorer
                 loss = loss + self.args.rare * importance.mean((1, 2)).sum()
+                loss = loss + self.overflow(importance, (kinds == passkey.TEXT).all(1))
             found["notes"] = (importance > model.config.memory_note_threshold).float().mean().item()
             found["reads"] = model.asked().float().mean().item()
         return loss, found
+
+    def overflow(self, importance, bare):
+        """The price of notes in sequences without a key (bare): per layer the mean importance of
+        what is noted, times how far its share of books' tokens exceeds --overflow-share."""
+        a = self.args
+        if not a.overflow_price or not bare.any():
+            return 0
+        importance = importance[:, bare]  # (layers, sequences, T)
+        noted = importance > self.model.config.memory_note_threshold
+        for layer, share in enumerate(noted.float().mean((1, 2)).tolist()):
+            self.share[layer] += 0.05 * (share - self.share[layer])
+        excess = importance.new_tensor(self.share) / a.overflow_share - 1
+        mean = (importance * noted).sum((1, 2)) / noted.sum((1, 2)).clamp(min=1)
+        return a.overflow_price * (excess.clamp(0, 10) * mean).sum()
 
     def advance(self):
         """Trains one step; returns the parts of its loss."""
         started, a = time.monotonic(), self.args
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
+            group["lr"] = self.rate() * group.get("scale", 1)
         self.optimizer.zero_grad(set_to_none=True)
         tokens, *others = (x.to(a.device) for x in self.batch())
         loss, found = self.loss(tokens, *others)
@@ -174,7 +252,11 @@ class Run:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), a.clip, error_if_nonfinite=True)
         self.optimizer.step()
+        if a.reads:
+            reads.hold(self.model, self.open, *a.reads)
         self.step += 1
+        if self.begun:
+            self.lanes.advance(self.begun, a.tokens, self.step)
         if tokens.shape[1] == a.lengths[self.stage]:
             self.cost += 0.03 * (found.get("answer", self.cost) - self.cost)
         if self.cost < a.grow_below and self.stage + 1 < len(a.lengths):
@@ -187,6 +269,8 @@ class Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         work = path.with_name(f".{path.name}.{os.getpid()}")
         kept = {name: getattr(self, name) for name in KEPT}
+        if self.lanes:
+            kept["lanes"] = self.lanes.kept()
         torch.save({**kept, "config": vars(self.model.config), "model": self.model.state_dict(),
                     "optimizer": self.optimizer.state_dict()}, work)
         os.replace(work, path)
@@ -202,10 +286,12 @@ class Run:
         self.optimizer.load_state_dict(kept["optimizer"])
         for name in KEPT:
             setattr(self, name, kept[name])
+        if self.lanes and "lanes" in kept:
+            self.lanes.restore(kept["lanes"])
         self.stage = min(self.stage, len(self.args.lengths) - 1)
 
 
-KEPT = ("step", "seconds", "stage", "cost", "history")
+KEPT = ("step", "seconds", "stage", "cost", "history", "share", "open")
 
 
 def train(run, say=print, stopped=lambda: False):
@@ -240,10 +326,11 @@ def main():
     asked = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: asked.append(number))  # the step is finished first
-    if not train(run, lambda line: print(line, flush=True), lambda: bool(asked)):
-        sys.exit(f"stopped after {run.step} steps: --resume goes on")
+    whole = train(run, lambda line: print(line, flush=True), lambda: bool(asked))
     hf.export(run.model, args.out)
     print(f"{args.out}: written after {run.step} steps, {run.seconds / 60:.1f} minutes", flush=True)
+    if not whole:
+        sys.exit(f"stopped after {run.step} steps: --resume goes on")
 
 
 if __name__ == "__main__":
