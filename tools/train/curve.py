@@ -7,8 +7,9 @@ import pathlib
 
 import cli
 
-PANELS = (("text", "bits per byte of text", 1 / math.log(2)), ("answer", "nats per digit of a first answer", 1),
-          ("notes", "part of tokens that leave a note", 1))
+PANELS = (("text", "bits per byte of text", 1 / math.log(2)), ("books", "bits per byte of books", 1 / math.log(2)),
+          ("answer", "nats per digit of a first answer", 1), ("notes", "part of tokens that leave a note", 1),
+          ("reads", "part of windows that ask to read", 1))
 
 
 def read(path):

@@ -17,6 +17,7 @@ import kernels
 import passkey
 import retrieve
 import train_memory
+from test_memory import tiny
 from test_train import TEXT, InFolder
 
 torch.set_num_threads(1)
@@ -88,8 +89,23 @@ class Task(unittest.TestCase):
         found = retrieve.accuracy(Oracle(True), 200, 2, 60, 1, chunk=203)
         self.assertTrue(all(0.2 < x < 0.8 for x in found), found)
 
+    def test_intervals(self):
+        for right, trials, want in ((92, 100, (0.850, 0.959)), (20, 20, (0.839, 1)), (0, 5, (0, 0.434)), (4, 50, (0.032, 0.188))):
+            for got, bound in zip(retrieve.wilson(right, trials), want):
+                self.assertAlmostEqual(got, bound, delta=6e-4)
 
-class Training(InFolder):
+    def test_reads_are_counted_over_all_calls(self):
+        model, seen = tiny(kernels.Torch(), vocab_size=257), retrieve.Reads()
+        retrieve.accuracy(model, 130, 1, 3, 1, chunk=32, seen=seen)
+        self.assertEqual(seen.windows, 3 * 5)
+        self.assertEqual(len(seen.shares()), 4)
+        self.assertTrue(all(0 <= x <= 0.8 for x in seen.shares()), "the first of five windows never reads")
+        self.assertTrue(any(0 < x for x in seen.shares()))
+
+
+class Runs(InFolder):
+    """Small trainings."""
+
     def run_for(self, steps, *more):
         args = ["--data", str(self.folder), "--out", str(self.folder / "model"), "--device", "cpu", "--pool", "8",
                 "--checkpoint", str(self.folder / "run.pt"), "--steps", str(steps), "--hidden-size", "16", "--layers", "2",
@@ -102,6 +118,8 @@ class Training(InFolder):
         train_memory.train(run, lambda line: None)
         return run
 
+
+class Training(Runs):
     def test_learns_the_filler(self):
         for more in ([], ["--twin"]):
             run = self.quietly(self.run_for(60, "--lr", "1e-2", *more))

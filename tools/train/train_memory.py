@@ -32,13 +32,15 @@ import kernels
 import lanes
 import passkey
 import reads
+import tasks
 from memory import MemMamba, MemoryConfig
 from model import Config, Mamba, optimizer
 
 # What a target counts for in the loss, the mean over all targets of its kind.
 PARTS = {"text": (passkey.TEXT, 1.0), "copy": (passkey.COPY, 0.3),
-         "answer": (passkey.ANSWER, 1.0), "again": (passkey.AGAIN, 0.5)}
-COLUMNS = ("step", "minutes", "length", "text", "copy", "answer", "again", "notes", "reads")
+         "answer": (passkey.ANSWER, 1.0), "again": (passkey.AGAIN, 0.5),
+         "fact": (tasks.FACT, 1.0), "repeat": (tasks.REPEAT, 0.5)}
+COLUMNS = ("step", "minutes", "length", "text", "copy", "answer", "again", "notes", "reads", "fact", "repeat", "books")
 UNKNOWN = math.log(10)  # nats that a digit costs one who has read nothing
 
 
@@ -79,6 +81,8 @@ def arguments(argv=None):
     args = p.parse_args(argv)
     if args.twin and (args.reads or args.shut or args.overflow_price):
         p.error("--twin has no memory for --reads, --shut or --overflow-price")
+    if args.books + args.labelled + args.documents + args.repeats > 1:
+        p.error("--books, --labelled, --documents and --repeats add up to more than 1")
     args.kernels = args.kernels or ("c" if args.device == "cpu" else "torch")
     return args
 
@@ -99,6 +103,10 @@ def recipe_arguments(p):
     p.add_argument("--grow-below", type=float, default=0.12, help="nats per digit at which the next length comes")
     p.add_argument("--books", type=float, default=0.3, help="the part of sequences that are books and nothing else")
     p.add_argument("--grass", type=float, default=0.85, help="the part of passkeys in the standard filler, not in books")
+    for name, what in (("labelled", "several keys with names"), ("documents", "documents with questions"),
+                       ("repeats", "books in which a passage comes again")):
+        p.add_argument(f"--{name}", type=float, default=0,
+                       help=f"the part of sequences that are {what}, if {tasks.LEAST} tokens or longer")
     p.add_argument("--drop", type=float, default=0.5, help="how often a window begins without Mamba's state")
     p.add_argument("--whole", type=float, default=0.5, help="the part of sequences where nothing is dropped")
     p.add_argument("--rare", type=float, default=0.0125, help="what a layer's mean importance of 1 costs, once answers come")
@@ -186,22 +194,34 @@ class Run:
         rows, count = [], max(1, a.tokens // length)
         self.begun = self.lanes.draw(random, count) if self.lanes and random.rand() < a.carry else None
         for i in range(count):
-            place = self.lanes.places[self.begun[i]] if self.begun else None
-            if random.rand() < a.books:
-                at = random.randint(len(self.books) - length) if place is None else place
-                rows.append((self.books[at:at + length + 1], np.zeros(length, np.int64)))
-            elif random.rand() < a.grass:
-                rows.append(passkey.sequence(random, length))
-            else:
-                rows.append(passkey.sequence(random, length, self.books, place))
+            rows.append(self.sequence(random, length, self.lanes.places[self.begun[i]] if self.begun else None))
         tokens, kinds = (torch.from_numpy(np.stack(x)) for x in zip(*rows))
         drop = random.rand(len(rows), -(-length // a.window)) < a.drop
         drop &= random.rand(len(rows), 1) >= a.whole
         return tokens[:, :-1], tokens[:, 1:], kinds, torch.from_numpy(1 - drop.astype(np.float32))
 
+    def sequence(self, random, length, place):
+        """Tokens (length + 1) and their kinds (length) for one sequence: of the books, from place on
+        or from anywhere, or of one of the tasks."""
+        a, kind, books = self.args, random.rand(), self.books
+        if kind < a.books:
+            at = random.randint(len(books) - length) if place is None else place
+            return books[at:at + length + 1], np.zeros(length, np.int64)
+        if length >= tasks.LEAST:
+            kind -= a.books
+            if kind < a.labelled:
+                return tasks.labelled(random, length, books, place)
+            if kind < a.labelled + a.documents:
+                return tasks.documents(random, length, books)
+            if kind < a.labelled + a.documents + a.repeats:
+                return tasks.repeats(random, length, books, place)
+        if random.rand() < a.grass:
+            return passkey.sequence(random, length)
+        return passkey.sequence(random, length, books, place)
+
     def loss(self, tokens, targets, kinds, keep):
-        """The loss of a batch and its parts: nats per target of each kind, the part of tokens noted
-        and the part of windows that ask to read."""
+        """The loss of a batch and its parts: nats per target of each kind, and of sequences that are
+        books alone, the part of tokens noted and the part of windows that ask to read."""
         model = self.model
         state = self.lanes.start(self.begun) if self.begun else model.zero_state(len(tokens))
         if self.args.twin:
@@ -216,11 +236,14 @@ class Run:
             if (kinds == kind).any():
                 part = nats[kinds == kind].mean()
                 loss, found[name] = loss + weight * part, part.item()
+        bare = (kinds == passkey.TEXT).all(1)
+        if bare.any():
+            found["books"] = nats[bare].mean().item()
         if not self.args.twin:
             importance = torch.stack([notes.importance[:, -tokens.shape[1]:] for notes, _ in model.trace])
             if self.cost < UNKNOWN / 2:  # before, it would silence the scorer
                 loss = loss + self.args.rare * importance.mean((1, 2)).sum()
-                loss = loss + self.overflow(importance, (kinds == passkey.TEXT).all(1))
+                loss = loss + self.overflow(importance, bare)
             found["notes"] = (importance > model.config.memory_note_threshold).float().mean().item()
             found["reads"] = model.asked().float().mean().item()
         return loss, found
