@@ -9,7 +9,7 @@ import torch
 
 import model as plain
 
-STEP = 0.02  # what a bias moves in a step when its layer's share is out of bounds
+STEP = 0.05  # what a bias moves in a step when its layer's share is out of bounds
 FASTER = 10  # learning rate of the scores, relative to the size of their weights
 
 
@@ -53,10 +53,13 @@ def optimizer(model, decay):
 
 
 @torch.no_grad()
-def hold(model, share, low, high):
-    """Follows the share of windows in which each layer asked to read in the last call, and moves
-    the bias of one whose running share (updated in place) has left low to high."""
+def hold(model, share, low, high, rows):
+    """Follows the share of windows in which each layer asked to read in the last call, in those of
+    its sequences that rows (B) tells, and moves the bias of one whose running share (updated in
+    place) has left low to high. rows are to be sequences whose states are as old and whole as in use: a
+    state that was dropped has another size, and scores that open for it may never open for others."""
     for layer, (score, found) in enumerate(zip(scores(model), logits(model))):
+        found = found[rows]
         if not found.numel():
             continue
         asked = (torch.sigmoid(found) > model.config.memory_state_threshold).float().mean().item()

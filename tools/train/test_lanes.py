@@ -113,7 +113,8 @@ class Trigger(unittest.TestCase):
                 score.bias.fill_(bias)
             model(tokens, model.zero_state(2))
         share = [0.5] * 4
-        reads.hold(model, share, 0.499, 0.501)
+        reads.hold(model, share, 0.499, 0.501, torch.tensor([True, False]))
+        reads.hold(model, share, 0.499, 0.501, torch.tensor([False, False]))
         biases = [score.bias.item() for score in reads.scores(model)]
         self.assertAlmostEqual(biases[0], 9 - reads.STEP)
         self.assertAlmostEqual(biases[1], -9 + reads.STEP)

@@ -275,8 +275,8 @@ class Run:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), a.clip, error_if_nonfinite=True)
         self.optimizer.step()
-        if a.reads:
-            reads.hold(self.model, self.open, *a.reads)
+        if a.reads and (self.begun or not self.lanes):
+            reads.hold(self.model, self.open, *a.reads, others[-1].bool().all(1))
         self.step += 1
         if self.begun:
             self.lanes.advance(self.begun, a.tokens, self.step)
