@@ -5,7 +5,10 @@ import csv
 import io
 import json
 import pathlib
+import signal
+import sys
 import unittest
+from unittest import mock
 
 import numpy as np
 import torch
@@ -107,12 +110,15 @@ class Runs(InFolder):
     """Small trainings."""
 
     def run_for(self, steps, *more):
+        return train_memory.Run(train_memory.arguments(self.words_for(steps, *more)))
+
+    def words_for(self, steps, *more):
         args = ["--data", str(self.folder), "--out", str(self.folder / "model"), "--device", "cpu", "--pool", "8",
                 "--checkpoint", str(self.folder / "run.pt"), "--steps", str(steps), "--hidden-size", "16", "--layers", "2",
                 "--summary", "8", "--window", "32", "--period", "2", "--tokens", "256", "--lengths", "120,160",
                 "--log-every", "4", "--warmup", "5"]
         (self.folder / "a.txt").write_text(TEXT * 20)
-        return train_memory.Run(train_memory.arguments(args + list(more)))
+        return args + list(more)
 
     def quietly(self, run):
         train_memory.train(run, lambda line: None)
@@ -224,6 +230,22 @@ class Training(Runs):
         for run.step in range(40):
             shapes.add(tuple(run.batch()[0].shape))
         self.assertEqual(shapes, {(2, 120), (1, 160)})
+
+    def test_told_to_stop_it_writes_its_model(self):
+        """SIGTERM ends a run after its step, with a checkpoint and a model directory."""
+        whole, words = train_memory.train, ["train_memory.py", *self.words_for(9)]
+
+        def told(*rest):
+            signal.raise_signal(signal.SIGTERM)
+            return whole(*rest)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        with mock.patch.object(train_memory, "train", told), mock.patch.object(sys, "argv", words), \
+                contextlib.redirect_stdout(io.StringIO()), self.assertRaisesRegex(SystemExit, "stopped after 0 steps: --resume"):
+            train_memory.main()
+        self.assertTrue((self.folder / "run.pt").exists())
+        self.assertTrue((self.folder / "model" / "config.json").exists())
 
     def test_resume_with_other_sizes(self):
         self.run_for(1).save()
