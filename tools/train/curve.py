@@ -28,13 +28,15 @@ def smooth(points, span):
 
 
 def draw(curves, path):
-    """One panel below the other for curves, a dict from names to columns; the name stands at a line's end."""
+    """One panel below the other for curves, a dict from names to columns, without those that none has; the name stands at a line's end."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(len(PANELS), 1, sharex=True, figsize=(9, 9), layout="constrained")
-    for panel, (column, label, scale) in zip(panels, PANELS):
+    shown = [panel for panel in PANELS if any(columns.get(panel[0]) for columns in curves.values())]
+    figure, panels = pyplot.subplots(len(shown), 1, sharex=True, squeeze=False, figsize=(9, 3 * len(shown)), layout="constrained")
+    panels = panels[:, 0]
+    for panel, (column, label, scale) in zip(panels, shown):
         for i, (name, columns) in enumerate(curves.items()):
             points = columns.get(column)
             if not points:
@@ -48,13 +50,14 @@ def draw(curves, path):
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylim(top=6)
+    answers = panels[[column for column, *_ in shown].index("answer")]
     row = 0  # of the lengths' names: one below the other, for they may follow one another closely
     for i, (name, columns) in enumerate(curves.items()):
         before = None
         for step, length in columns["length"]:
             if before and length != before:
-                panels[1].axvline(step, color=f"C{i}", linewidth=0.8, linestyle=":")
-                panels[1].annotate(f"{length:.0f} tokens", (step, 0.97 - 0.08 * row), xycoords=("data", "axes fraction"),
+                answers.axvline(step, color=f"C{i}", linewidth=0.8, linestyle=":")
+                answers.annotate(f"{length:.0f} tokens", (step, 0.97 - 0.08 * row), xycoords=("data", "axes fraction"),
                                    xytext=(3, 0), textcoords="offset points", color=f"C{i}", fontsize=8, va="top")
                 row += 1
             before = length
