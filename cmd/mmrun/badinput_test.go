@@ -48,7 +48,7 @@ func TestBadInput(t *testing.T) {
 		{"convert onto something", []string{"convert", "--from", mamba, "--to", empty}, empty + ": already exists"},
 		{"quantize onto something", []string{"quantize", "--to", "q8_0", "--out", empty}, empty + ": already exists"},
 		{"quantize no model", []string{"quantize", "--model", empty, "--to", "q8_0", "--out", nothing}, configName + ": no such file"},
-		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, `model_type "memmamba" cannot be converted (falcon_mamba, mamba can)`},
+		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, `model_type "memmamba" cannot be converted (falcon_mamba, mamba, mamba2 can)`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wantError(t, execute(t, "", append(test.args, quietIfDevice(test.args[0])...)...), exitFailure, test.says)

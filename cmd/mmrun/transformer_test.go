@@ -55,5 +55,5 @@ func TestTransformerCommands(t *testing.T) {
 	if says := "a sequence of 601 tokens is longer than the model's 600"; full.status != exitFailure || !strings.Contains(full.stderr, says) {
 		t.Errorf("status %d, %q does not say %q", full.status, full.stderr, says)
 	}
-	wantError(t, execute(t, "", "convert", "--from", dir, "--to", filepath.Join(t.TempDir(), "x")), exitFailure, `model_type "gpt_neox" cannot be converted (falcon_mamba, mamba can)`)
+	wantError(t, execute(t, "", "convert", "--from", dir, "--to", filepath.Join(t.TempDir(), "x")), exitFailure, `model_type "gpt_neox" cannot be converted (falcon_mamba, mamba, mamba2 can)`)
 }
