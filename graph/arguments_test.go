@@ -10,31 +10,32 @@ import (
 
 // TestArguments: numbers stand where the shader has them, whatever the order of the fields.
 func TestArguments(t *testing.T) {
-	type inner struct{ layer, blocks, rows, width int }
+	type inner struct{ blocks, rows, width int }
 	spec := struct {
 		summary int
 		own     any
 		none    any
 		lanes   uint32
-	}{16, struct{ token, layer, reads, gate bool }{true, false, true, false}, nil, 4}
+	}{16, struct{ token, layer, reads, gate, triggered bool }{true, false, true, false, true}, nil, 4}
 	push := struct {
 		scale              float32
 		keys, first, apart [2]int
 		inner
-		Readers uint32 `glsl:"readers"`
-	}{0.25, [2]int{1, 2}, [2]int{3, 4}, [2]int{5, 6}, inner{8, 9, 10, math.MaxUint32}, 7}
+		layer   [2]int
+		Readers [2]uint32 `glsl:"readers"`
+	}{0.25, [2]int{1, 2}, [2]int{3, 4}, [2]int{5, 6}, inner{11, 12, math.MaxUint32}, [2]int{9, 10}, [2]uint32{7, 8}}
 	constants, block, err := encode("recall.f32.texel", spec, push)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []uint32{1, 0, 1, 0, 4, 16}; !slices.Equal(constants, want) {
+	if want := []uint32{1, 0, 1, 0, 4, 16, 1}; !slices.Equal(constants, want) {
 		t.Errorf("constants %v, want %v", constants, want)
 	}
 	var words []uint32
 	for word := range slices.Chunk(block, 4) {
 		words = append(words, binary.LittleEndian.Uint32(word))
 	}
-	if want := []uint32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, math.MaxUint32, math.Float32bits(0.25)}; !slices.Equal(words, want) {
+	if want := []uint32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, math.MaxUint32, math.Float32bits(0.25)}; !slices.Equal(words, want) {
 		t.Errorf("push constants %v, want %v", words, want)
 	}
 }
@@ -106,7 +107,7 @@ func TestArgumentsRefuse(t *testing.T) {
 var (
 	scanned  = struct{ n4, pieces int }{4, 1}
 	recalled = struct {
-		token, layer, reads, gate bool
-		lanes, summary            int
+		token, layer, reads, gate, triggered bool
+		lanes, summary                       int
 	}{}
 )
