@@ -2,7 +2,8 @@
 export PATH := $(PATH):/usr/local/go/bin
 
 # The packages whose tests dispatch shaders.
-DEVICE := . ./vk ./graph ./ops ./engine/... ./models ./cmd/mmrun
+KERNELS := ./vk ./graph ./ops ./engine/... ./models
+DEVICE := $(KERNELS) . ./cmd/mmrun
 # LP_NATIVE_VECTOR_WIDTH and the driver are no input that go's test cache knows of: -count=1.
 GOTEST := go test -count=1 -timeout 20m
 PROMPT ?= It was a bright morning, and
@@ -42,13 +43,13 @@ test-validate: ## The device's tests under the Khronos validation layer
 	@echo "== under the validation layer"
 	@MMRUN_VALIDATE=1 $(GOTEST) $(DEVICE)
 
-test-widths: build ## The device's tests with lavapipe's other two subgroup sizes
+test-widths: build ## The kernels' and the engine's tests with lavapipe's other two subgroup sizes
 	@if bin/mmrun devices >/dev/null && ! bin/mmrun devices --device llvmpipe >/dev/null 2>&1; then \
 		echo "== only lavapipe has other subgroup sizes, and there are real devices here"; exit 0; \
 	fi; \
 	for width in 128 512; do \
 		echo "== LP_NATIVE_VECTOR_WIDTH=$$width"; \
-		MMRUN_DEVICE=llvmpipe LP_NATIVE_VECTOR_WIDTH=$$width $(GOTEST) $(DEVICE) || exit 1; \
+		MMRUN_DEVICE=llvmpipe LP_NATIVE_VECTOR_WIDTH=$$width $(GOTEST) $(KERNELS) || exit 1; \
 	done
 
 test-race: ## Every test under the race detector
