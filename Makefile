@@ -54,7 +54,7 @@ test-widths: build ## The kernels' and the engine's tests with lavapipe's other 
 
 test-race: ## Every test under the race detector
 	@echo "== under the race detector"
-	@$(GOTEST) -race ./...
+	@$(GOTEST) -timeout 40m -race ./...
 
 test-amd: ## Compile every kernel for AMD's chips and compare with engine/testdata/amd (needs Mesa's RADV)
 	@echo "== compiled for AMD's chips"
