@@ -4,6 +4,8 @@ export PATH := $(PATH):/usr/local/go/bin
 # The packages whose tests dispatch shaders.
 KERNELS := ./vk ./graph ./ops ./engine/... ./models
 DEVICE := $(KERNELS) . ./cmd/mmrun
+# The packages that several goroutines run in at a time.
+SHARED := . ./cmd/mmrun ./engine/... ./graph ./vk ./checkpoint/... ./tokenizer ./chat ./sample
 # LP_NATIVE_VECTOR_WIDTH and the driver are no input that go's test cache knows of: -count=1.
 GOTEST := go test -count=1 -timeout 20m
 PROMPT ?= It was a bright morning, and
@@ -52,9 +54,9 @@ test-widths: build ## The kernels' and the engine's tests with lavapipe's other 
 		MMRUN_DEVICE=llvmpipe LP_NATIVE_VECTOR_WIDTH=$$width $(GOTEST) $(KERNELS) || exit 1; \
 	done
 
-test-race: ## Every test under the race detector
+test-race: ## The tests of what goroutines share, under the race detector
 	@echo "== under the race detector"
-	@$(GOTEST) -timeout 40m -race ./...
+	@$(GOTEST) -timeout 40m -race $(SHARED)
 
 test-amd: ## Compile every kernel for AMD's chips and compare with engine/testdata/amd (needs Mesa's RADV)
 	@echo "== compiled for AMD's chips"

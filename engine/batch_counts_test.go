@@ -4,16 +4,12 @@ import (
 	"context"
 	"maps"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	. "github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/internal/refmodel"
 )
-
-// texts is how many texts the batch has whose objects are counted.
-const texts = 5
 
 // filled is a batch of n endless texts.
 func filled(t *testing.T, m *Model, n int) *Batch {
@@ -29,34 +25,6 @@ func filled(t *testing.T, m *Model, n int) *Batch {
 		}
 	}
 	return b
-}
-
-// steps takes so many tokens of every sequence and returns how many objects that took from Go's heap.
-func steps(t *testing.T, b *Batch, n int) uint64 {
-	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range n {
-		if fresh, err := b.Next(context.Background()); err != nil || len(fresh) != texts {
-			t.Fatalf("%d new tokens: %v", len(fresh), err)
-		}
-	}
-	runtime.ReadMemStats(&after)
-	return after.Mallocs - before.Mallocs
-}
-
-// TestBatchAllocatesNothing: more tokens take no more of Go's heap, also across windows that begin at
-// different times.
-func TestBatchAllocatesNothing(t *testing.T) {
-	b := filled(t, wordy(t), texts)
-	steps(t, b, 20) // makes what is kept
-	few, many := steps(t, b, 9), steps(t, b, 25)
-	for range 2 { // what the runtime does by itself is not the token's
-		few, many = min(few, steps(t, b, 9)), min(many, steps(t, b, 25))
-	}
-	if many > few {
-		t.Errorf("9 tokens take %d objects of the heap, 25 take %d", few, many)
-	}
 }
 
 // TestCountsOfABatch: a step starts as many kernels for 64 sequences as for two, moves the weights once,
