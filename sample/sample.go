@@ -1,7 +1,8 @@
 // Package sample chooses the next token from a model's logits.
 //
-// The order is llama.cpp's and Hugging Face's: repeat penalty, temperature, top-k, top-p, min-p,
-// then one draw among what is left. Wherever logits tie, the lower id goes first.
+// The order is llama.cpp's and Hugging Face's: bias, repeat penalty, presence and frequency penalty,
+// what a constraint allows, temperature, top-k, top-p, min-p, then one draw among what is left.
+// Wherever logits tie, the lower id goes first.
 package sample
 
 import (
@@ -34,6 +35,15 @@ type Options struct {
 	// RepeatLast is how many of the recent tokens the penalty sees; 0 is [DefaultRepeatLast], -1
 	// is all of them.
 	RepeatLast int
+	// PresencePenalty is taken from the logit of every token that the sampler chose before, and
+	// FrequencyPenalty as many times as it chose it; those below 0 favour repetition. Tokens of a
+	// prompt do not count.
+	PresencePenalty, FrequencyPenalty float64
+	// Bias is added to the logits of the ids that it has; -Inf is never chosen. Ids without a logit
+	// are passed over.
+	Bias map[int32]float32
+	// Constraint says which tokens may come next; nil allows all.
+	Constraint Constraint
 	// Seed makes a sequence of choices repeatable.
 	Seed uint64
 	// Vocab is the number of ids that are tokens: logits beyond belong to padding and are not
@@ -56,8 +66,17 @@ func (o Options) Validate() error {
 		return fmt.Errorf("sample: repeat penalty %v is neither 0 nor between 0.01 and 100", o.RepeatPenalty)
 	case o.RepeatLast < -1:
 		return fmt.Errorf("sample: repeat window %d is not -1 or more", o.RepeatLast)
+	case !finite(o.PresencePenalty):
+		return fmt.Errorf("sample: presence penalty %v is no finite number", o.PresencePenalty)
+	case !finite(o.FrequencyPenalty):
+		return fmt.Errorf("sample: frequency penalty %v is no finite number", o.FrequencyPenalty)
 	case o.Vocab < 0:
 		return fmt.Errorf("sample: vocabulary of %d tokens is negative", o.Vocab)
+	}
+	for id, b := range o.Bias {
+		if !(b <= math.MaxFloat32) {
+			return fmt.Errorf("sample: bias %v of token %d is neither a number nor -Inf", b, id)
+		}
 	}
 	return nil
 }
@@ -68,13 +87,18 @@ type Sampler struct {
 	pcg  *rand.PCG
 	rng  *rand.Rand
 	list []candidate
+
+	counts map[int32]int // how often each token was chosen, where a penalty asks
+	allow  []bool        // by id, what the constraint allows
+	asked  bool          // allow is that of the next choice
 }
 
 // candidate is a token that may be chosen.
 type candidate struct {
 	value     float64 // the logit, after softmax the weight
 	id        int32
-	penalized bool
+	penalized bool // by the repeat penalty
+	moved     bool // the value is no longer the model's
 }
 
 // before is the order of choice: the higher value, of equals the lower id.
@@ -109,7 +133,8 @@ func mix(x uint64) uint64 {
 
 // Sample returns the id chosen from logits, one per id, which it leaves as they are. recent are
 // the tokens so far, oldest first, for the repeat penalty; those without a logit are passed over.
-// A logit of -Inf is never chosen. NaN, +Inf, no logits, or none above -Inf are errors.
+// A logit of -Inf is never chosen. NaN, +Inf, no logits, none above -Inf, or none that the constraint
+// allows are errors. The token counts for the penalties of later choices, and the constraint has accepted it.
 func (s *Sampler) Sample(logits []float32, recent []int32) (int32, error) {
 	if s.o.Vocab > 0 && s.o.Vocab < len(logits) {
 		logits = logits[:s.o.Vocab]
@@ -117,15 +142,22 @@ func (s *Sampler) Sample(logits []float32, recent []int32) (int32, error) {
 	if err := s.load(logits); err != nil {
 		return 0, err
 	}
-	s.penalize(recent)
-	return s.choose()
+	s.adjust(recent)
+	if err := s.mask(len(logits)); err != nil {
+		return 0, err
+	}
+	id, err := s.choose()
+	if err == nil {
+		err = s.took(id)
+	}
+	return id, err
 }
 
 // choose takes one of the candidates, which are in the order of their ids.
 func (s *Sampler) choose() (int32, error) {
 	best := s.best()
 	if math.IsInf(best.value, -1) {
-		return 0, fmt.Errorf("sample: all %d logits are -Inf", len(s.list))
+		return 0, s.noneLeft()
 	}
 	if s.o.Temperature == 0 {
 		return best.id, nil
@@ -161,43 +193,6 @@ func (s *Sampler) load(logits []float32) error {
 		s.list[i] = candidate{value: float64(l), id: int32(i)}
 	}
 	return nil
-}
-
-// penalizes says whether there is a repeat penalty.
-func (o Options) penalizes() bool { return o.RepeatPenalty != 0 && o.RepeatPenalty != 1 }
-
-// window is the part of the tokens so far that the penalty sees.
-func (o Options) window(recent []int32) []int32 {
-	last := o.RepeatLast
-	if last == 0 {
-		last = DefaultRepeatLast
-	}
-	if last > 0 && last < len(recent) {
-		recent = recent[len(recent)-last:]
-	}
-	return recent
-}
-
-// penalize applies the repeat penalty, once to a token however often it stands in the window, and
-// returns how many candidates it is applied to.
-func (s *Sampler) penalize(recent []int32) (count int) {
-	if !s.o.penalizes() {
-		return 0
-	}
-	for _, id := range s.o.window(recent) {
-		c := s.find(id)
-		if c == nil || c.penalized {
-			continue
-		}
-		c.penalized = true
-		count++
-		if c.value > 0 {
-			c.value /= s.o.RepeatPenalty
-		} else {
-			c.value *= s.o.RepeatPenalty
-		}
-	}
-	return count
 }
 
 // find returns the candidate of an id, nil when there is none.

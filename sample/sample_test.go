@@ -213,6 +213,10 @@ func TestValidate(t *testing.T) {
 		{Options{RepeatPenalty: math.NaN()}, "repeat penalty NaN"},
 		{Options{RepeatLast: -2}, "repeat window -2"},
 		{Options{Vocab: -1}, "vocabulary of -1"},
+		{Options{PresencePenalty: math.NaN()}, "presence penalty NaN"},
+		{Options{FrequencyPenalty: math.Inf(-1)}, "frequency penalty -Inf"},
+		{Options{Bias: map[int32]float32{7: nan}}, "bias NaN of token 7"},
+		{Options{Bias: map[int32]float32{7: inf}}, "bias +Inf of token 7"},
 	}
 	for _, test := range bad {
 		s, err := New(test.o)

@@ -29,15 +29,34 @@ func (s *Sampler) SampleTop(top []Choice, recent []int32) (id int32, ok bool) {
 			s.list = append(s.list, candidate{value: float64(c.Logit), id: c.ID})
 		}
 	}
-	if 0 < s.o.RepeatPenalty && s.o.RepeatPenalty < 1 {
-		return 0, false // a token from far below may rise
+	if len(s.list) == 0 || !s.o.onlyLowers() { // a token from far below may rise
+		return 0, false
 	}
-	// The penalty moves tokens down, and others from below may take their places.
-	if n := len(s.list) - s.penalize(recent); n == 0 || !s.enough(n, lowest) {
+	s.adjust(recent)
+	if s.mask(s.ids(top)) != nil {
+		return 0, false
+	}
+	// Tokens that moved down leave their places to others, maybe from below.
+	n := 0
+	for _, c := range s.list {
+		if !c.moved {
+			n++
+		}
+	}
+	if n == 0 || !s.enough(n, lowest) {
 		return 0, false
 	}
 	id, err := s.choose()
-	return id, err == nil
+	return id, err == nil && s.took(id) == nil
+}
+
+// ids is how many ids the constraint is asked about: those of the vocabulary, or where that is not known up to the
+// last of the candidates.
+func (s *Sampler) ids(top []Choice) int {
+	if s.o.Vocab > 0 {
+		return s.o.Vocab
+	}
+	return int(top[len(top)-1].ID) + 1
 }
 
 // enough says whether the choice is among the candidates, when n of them are in their places and no

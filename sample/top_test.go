@@ -39,6 +39,10 @@ func drawOptions(t *rapid.T, vocab int) Options {
 		RepeatLast:    rapid.SampledFrom([]int{0, 1, 5, -1}).Draw(t, "last"),
 		Seed:          rapid.Uint64().Draw(t, "seed"),
 		Vocab:         rapid.SampledFrom([]int{0, vocab - vocab/10, vocab}).Draw(t, "vocab"),
+
+		PresencePenalty:  pick("presence", 0, 0, 0.5, 2, -1),
+		FrequencyPenalty: pick("frequency", 0, 0, 0.25, 2, -1),
+		Bias:             rapid.SampledFrom([]map[int32]float32{nil, nil, {0: -1, 3: -100}, {1: -inf, 5: -0.5, 999: 3}, {2: 4}}).Draw(t, "bias"),
 	}
 }
 
@@ -57,8 +61,15 @@ func TestSampleTopIsSample(t *testing.T) {
 		o := drawOptions(t, len(logits))
 		recent := rapid.SliceOfN(rapid.Int32Range(-1, int32(len(logits))), 0, 30).Draw(t, "recent")
 		top := choices(t, logits, rapid.IntRange(1, 80).Draw(t, "k"))
-		a, errA := New(o)
-		b, errB := New(o)
+		modulus := rapid.SampledFrom([]int32{0, 0, 1, 2, 3}).Draw(t, "constraint")
+		constrain := func(o Options) Options {
+			if modulus > 0 {
+				o.Constraint = &remainders{modulus: modulus}
+			}
+			return o
+		}
+		a, errA := New(constrain(o))
+		b, errB := New(constrain(o))
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
@@ -107,6 +118,11 @@ func TestSampleTopDecides(t *testing.T) {
 		{Options{Temperature: 1, TopP: 0.9, MinP: 0.5}, false},
 		{Options{Temperature: 0.7, MinP: 0.05}, true},
 		{Options{Temperature: 5, MinP: 0.05}, false},
+		{Options{Bias: map[int32]float32{0: -1}, PresencePenalty: 1, FrequencyPenalty: 1}, true},
+		{Options{Bias: map[int32]float32{0: 1}}, false},
+		{Options{FrequencyPenalty: -1}, false},
+		{Options{Constraint: &remainders{modulus: 2}}, true},
+		{Options{Constraint: &remainders{modulus: 1 << 16}}, false},
 	} {
 		s := newSampler(t, test.o)
 		if _, ok := s.SampleTop(slices.Clone(order[:128]), recent); ok != test.want {
