@@ -38,8 +38,8 @@ type Mixer interface {
 	// sizes are those of what a layer carries, without padding.
 	sizes() []engine.StateSize
 
-	// decay is A (E, N), by which h fades, from the tensors of a layer.
-	decay(prefix string, read func(name string) ([]float32, error)) ([]float32, error)
+	// fading is how h fades, from the tensors of a layer.
+	fading(prefix string, read func(name string) ([]float32, error)) (Fading, error)
 
 	// parts are what a layer carries, among them h (E, N).
 	parts(layer int) []engine.Part

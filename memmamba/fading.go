@@ -2,17 +2,19 @@ package memmamba
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/mmrun/mmrun/engine"
 )
 
 // A Fading is what is needed of a layer to tell how its state fades: the decay of h, and the projection of notes of
-// a memory.
+// a memory. Each of the heads has E / Heads neighbouring channels with a time step of their own, and each of the
+// groups has Heads / Groups neighbouring heads that share B. Mamba's channels are heads of one channel, in one group.
 type Fading struct {
-	D, E, N int
-	A       []float32 // (E, N), h decays by exp(ΔA)
-	Notes   []float32 // (S, d), note_proj; nil without a memory
+	A             []float32 // (Heads, N), or (Heads, 1) where all of a head fades alike: h decays by exp(ΔA)
+	Notes         []float32 // (S, d), note_proj; nil without a memory
+	D             int       // d
+	E, N          int       // N is how many numbers B has of a group where it is tapped
+	Heads, Groups int
 }
 
 // FadingLayers reads it of all layers of a state-space model, tensors by their names.
@@ -23,27 +25,32 @@ func FadingLayers(config engine.Config, read func(name string) ([]float32, error
 	}
 	layers := make([]Fading, c.NumHiddenLayers)
 	for l := range layers {
-		f := &layers[l]
+		f, err := c.Mixer.fading(layerName(l)+"mixer.", read)
+		if err != nil {
+			return nil, err
+		}
 		f.D = c.HiddenSize
-		f.E, f.N = c.Mixer.Inner()
-		var err error
-		if f.A, err = c.Mixer.decay(layerName(l)+"mixer.", read); err != nil {
-			return nil, err
+		if c.Memory != nil {
+			if f.Notes, err = read(memoryName(l) + "note_proj.weight"); err != nil {
+				return nil, err
+			}
 		}
-		if c.Memory == nil {
-			continue
-		}
-		if f.Notes, err = read(memoryName(l) + "note_proj.weight"); err != nil {
-			return nil, err
-		}
+		layers[l] = f
 	}
 	return layers, nil
 }
 
-func (m *Mamba) decay(prefix string, read func(name string) ([]float32, error)) ([]float32, error) {
+// fading implements Mixer.
+func (m *Mamba) fading(prefix string, read func(name string) ([]float32, error)) (Fading, error) {
+	A, err := decays(prefix, read)
+	return Fading{E: m.IntermediateSize, N: m.StateSize, Heads: m.IntermediateSize, Groups: 1, A: A}, err
+}
+
+// decays are a mixer's A.
+func decays(prefix string, read func(name string) ([]float32, error)) ([]float32, error) {
 	A, err := read(prefix + "A_log")
 	for i, v := range A {
-		A[i] = float32(-math.Exp(float64(v)))
+		A[i] = decayOf(v)
 	}
 	return A, err
 }

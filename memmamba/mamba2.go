@@ -206,6 +206,9 @@ func (w *mamba2Weights) add(p *engine.Pass, l int, r, x graph.Value, norm ops.No
 		xBC = ops.ConvSiLU(g, g.Columns(zxd, E, E+C), conv)
 	}
 	z, dt, h := g.Columns(zxd, 0, E), g.Columns(zxd, E+C, zxd.Cols), p.Part(l, hPart)
+	if p.Tapped() {
+		w.tap(p, l, xBC, dt)
+	}
 	scan := ops.SSDScan
 	if p.Single {
 		scan = ops.SSDStep
@@ -214,17 +217,19 @@ func (w *mamba2Weights) add(p *engine.Pass, l int, r, x graph.Value, norm ops.No
 	ops.LinearInto(g, "out_proj", r, y, w.Norm, w.OutProj, ops.Finish{Bias: w.OutBias, Add: r, Alone: p.Single})
 }
 
-// decay implements Mixer: a head's A is that of all its channels and states.
-func (m *Mamba2) decay(prefix string, read func(name string) ([]float32, error)) ([]float32, error) {
-	logs, err := read(prefix + "A_log")
-	if err != nil {
-		return nil, err
-	}
-	A := make([]float32, 0, m.Heads*m.HeadDim*m.StateSize)
-	for _, v := range logs {
-		A = append(A, slices.Repeat([]float32{float32(-math.Exp(float64(v)))}, m.HeadDim*m.StateSize)...)
-	}
-	return A, nil
+// tap shows what the state space works with: u (T, E), B of every group, (T, G·N) with N padded, and Δ of every
+// head, (T, H).
+func (w *mamba2Weights) tap(p *engine.Pass, l int, xBC, dt graph.Value) {
+	E := w.SSD.Channels()
+	p.Tap(l, "u", xBC, 0, w.Heads*w.HeadDim)
+	p.Tap(l, "B", xBC, E, E+w.Groups*ops.Padded(w.StateSize))
+	p.Tap(l, "delta", ops.SSDSteps(p.Graph, dt, w.SSD), 0, w.Heads)
+}
+
+// fading implements Mixer: a head's A is that of all its channels and states.
+func (m *Mamba2) fading(prefix string, read func(name string) ([]float32, error)) (Fading, error) {
+	A, err := decays(prefix, read)
+	return Fading{E: m.Heads * m.HeadDim, N: ops.Padded(m.StateSize), Heads: m.Heads, Groups: m.Groups, A: A}, err
 }
 
 // Describe implements Mixer.

@@ -50,6 +50,7 @@ var arguments = map[string][2]any{
 	"ssd_scores_lanes": {lanesSpec{}, ssdPush{}},
 	"ssd_state":        {ssdTileSpec{}, ssdPush{}},
 	"ssd_state_lanes":  {ssdLanesSpec{}, ssdPush{}},
+	"ssd_steps":        {nil, ssdPush{}},
 	"ssd_step":         {ssdStepSpec{}, ssdPush{}},
 	"ssm":              {weightSpec{own: ssmSpec{}}, ssmPush{}},
 	"topk":             {topKSpec{}, topKPush{}},

@@ -90,6 +90,20 @@ func SSDStep(g *graph.Graph, z, xBC, dt graph.Value, s SSD, h graph.Value) graph
 	return y
 }
 
+// SSDSteps returns the time steps Δ (T, H) that the state space takes for dt (T, H): clip(softplus(dt + bias), low, high).
+func SSDSteps(g *graph.Graph, dt graph.Value, s SSD) graph.Value {
+	H := Padded(s.Heads)
+	delta := g.Temp(dt.Rows, H)
+	if dt.Cols != H {
+		mismatch(g, "ssd_steps", dt.Shape(), []int{s.Heads})
+		return delta
+	}
+	told := s.push(dt, delta, dt, 0, 0)
+	g.Call("ssd_steps", graph.Kernel{Shader: "ssd_steps"}, []graph.Value{params(g), dt, s.DtBias.vector(g, "ssd_steps", H, dt), delta},
+		told, [3]int{graph.Groups(H/4, 8), dt.Rows, 1}, graph.Cost{Bytes: 2 * delta.Bytes()})
+	return delta
+}
+
 // SSDScan takes T tokens of one sequence through the state space and the gate,
 //
 //	h_t = exp(Δ_t A) h_{t-1} + Δ_t u_t B_tᵀ,  y_t = (h_t C_t + D u_t) ⊙ silu(z_t)

@@ -132,6 +132,22 @@ func BenchmarkSSDScan(b *testing.B) {
 	}
 }
 
+func TestSSDSteps(t *testing.T) {
+	sweep(t, func(t *testing.T, access graph.Access, T int) {
+		for _, s := range ssdShapes {
+			r := newRig(t, access, T, 1, 1, 0)
+			on, w := ssd(r, s)
+			dt := r.random(T*s.H, 2)
+			got := r.run(SSDSteps(r.g, r.input(T%2 == 0, "dt", T, Padded(s.H), sections(dt, s.H)), on))
+			var steps []float32
+			for row := range slices.Chunk(got, Padded(s.H)) {
+				steps = append(steps, row[:s.H]...)
+			}
+			near(t, s.String(), steps, ref.SSDSteps(w, dt, T))
+		}
+	})
+}
+
 // TestSSDSplit: 64 tokens are 37 and 27, and 64 times one token, in output and in state.
 func TestSSDSplit(t *testing.T) {
 	const T = 64

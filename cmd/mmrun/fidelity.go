@@ -21,7 +21,7 @@ func fidelityCommand() *cli.Command {
 		UsageText: "mmrun fidelity --file FILE [--tokens N] [--against DIR] [--plot FILE.png] [--json] [FLAGS]",
 		Description: `Measures what MemMamba's authors call expected token memory fidelity (ETMF) and expected cross-layer memory fidelity (ECLMF). They have not published formulas; these are ours. Both are measured on the first N tokens of a text.
 
-ETMF of a layer at distance k is the mean over tokens i of max(ρ, π). ρ is the share of token i's write to the state that is left k tokens later: ‖exp(A ΣΔ) ⊙ Δ u B‖ as a share of ‖Δ u B‖, exactly. π is the share of the length of the layer's input x that the row space of note_proj keeps, if token i's note is then in a pool that is read, by the layer's own attention or a later layer's, and else 0. Without a memory ETMF is the mean of ρ: the decay of a Mamba's state.
+ETMF of a layer at distance k is the mean over tokens i of max(ρ, π). ρ is the share of token i's write to the state that is left k tokens later: ‖exp(A ΣΔ) ⊙ Δ u B‖ as a share of ‖Δ u B‖, exactly; Mamba-2 has one A and Δ a head. π is the share of the length of the layer's input x that the row space of note_proj keeps, if token i's note is then in a pool that is read, by the layer's own attention or a later layer's, and else 0. Without a memory ETMF is the mean of ρ: the decay of a Mamba's state.
 
 ECLMF of two layers is the linear centered kernel alignment of their normalized inputs x over up to 512 tokens: 1 for inputs that are alike but for a rotation and a factor, 0 for unrelated ones.
 

@@ -65,7 +65,7 @@ func (r *fidelityReport) newRun(e *opened) (*fidelityRun, error) {
 		run.alike[at] = true
 	}
 	for _, w := range weights {
-		layer, err := fidelity.NewLayer(fidelity.Weights{D: w.D, E: w.E, N: w.N, A: w.A, Notes: w.Notes}, r.Distances, r.chosen)
+		layer, err := fidelity.NewLayer(fidelity.Weights(w), r.Distances, r.chosen)
 		if err != nil {
 			return nil, err
 		}
@@ -122,10 +122,11 @@ func (f *fidelityRun) window(window int64) (err error) {
 // take hands tokens from a position on to every layer's measure.
 func (f *fidelityRun) take(from int, layers []probe.Layer) {
 	for l, tap := range layers {
-		d, E, N := f.sizes[l].D, f.sizes[l].E, f.sizes[l].N
+		w := f.sizes[l]
+		d, E, H, N := w.D, w.E, w.Heads, w.Groups*w.N
 		for i := range len(tap["x"]) / d {
 			x := tap["x"][i*d : (i+1)*d]
-			f.layers[l].Add(from+i, x, tap["u"][i*E:(i+1)*E], tap["delta"][i*E:(i+1)*E], tap["B"][i*N:(i+1)*N],
+			f.layers[l].Add(from+i, x, tap["u"][i*E:(i+1)*E], tap["delta"][i*H:(i+1)*H], tap["B"][i*N:(i+1)*N],
 				func(position int) bool { return f.pools[l][position] })
 			if f.alike[from+i] {
 				f.inputs[l] = append(f.inputs[l], x...)

@@ -81,6 +81,26 @@ func checkCurves(t *testing.T, m *fidelityModel, cfg engine.Config, distances in
 	}
 }
 
+// TestFidelityOfHeads: where a head has a decay of its own and groups share B.
+func TestFidelityOfHeads(t *testing.T) {
+	for _, name := range []string{"mamba2-groups-bf16", "memmamba-over-mamba2"} {
+		dir := modelDir(t, name)
+		r := fidelityOf(t, "--model", dir, "--file", fidelityText(t, 200), "--tokens", "192", "--samples", "20")
+		src, err := sourceAt(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := src.config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkCurves(t, r.Models[0], cfg, len(r.Distances))
+		if near := r.Models[0].State[0]; !(near > 0 && near < 1) {
+			t.Errorf("%s: %g of a token is left after the next", name, near)
+		}
+	}
+}
+
 func TestFidelityAsText(t *testing.T) {
 	out := succeed(t, "fidelity", "--file", fidelityText(t, 100), "--tokens", "64", "--samples", "8")
 	for _, want := range []string{"the first 64 tokens of", "8 of them followed", "\ndistance  state   ETMF  lowest  highest layer  noted\n       1  ", "\nlayers apart  ECLMF"} {

@@ -14,9 +14,9 @@ import (
 // ErrNothing says that a network shows nothing of itself.
 var ErrNothing = errors.New("the model has no state space to look into")
 
-// A Layer is what one layer worked with, by the names that its network gives: for Mamba x (T, d), the normalized
-// input before what a memory recalls; u (T, E), what goes into the state space; delta (T, E), the time steps Δ;
-// and B (T, N), what u is written to the state with.
+// A Layer is what one layer worked with, by the names that its network gives: x (T, d), the normalized
+// input before what a memory recalls; u (T, E), what goes into the state space; delta, the time steps Δ, (T, E) of
+// Mamba and (T, H) of Mamba-2; and B, what u is written to the state with, (T, N) and (T, G·N) with N padded.
 type Layer map[string][]float32
 
 // tapTokens is how many tokens are tapped in one go: few, since all layers' values are kept.

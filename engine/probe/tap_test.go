@@ -132,7 +132,7 @@ func weight(t *testing.T, dir, name string) []float32 {
 
 // TestTapsMakeTheState: what is left of all tokens' writes, exp(A ΣΔ) ⊙ Δ u B, adds up to the state.
 func TestTapsMakeTheState(t *testing.T) {
-	for _, name := range []string{"mamba-odd-bf16", "memmamba-fifo", "memmamba-token"} {
+	for _, name := range []string{"mamba-odd-bf16", "memmamba-fifo", "memmamba-token", "mamba2-tiny", "mamba2-groups-bf16", "memmamba-over-mamba2"} {
 		for _, chunk := range []int{1, 512} {
 			t.Run(fmt.Sprintf("%s/chunk=%d", name, chunk), func(t *testing.T) {
 				dir := filepath.Join(goldenDir, name)
@@ -146,9 +146,9 @@ func TestTapsMakeTheState(t *testing.T) {
 				if bad := far(logits, want); bad != "" {
 					t.Error(bad)
 				}
-				for l, tap := range layers {
-					logA := weight(t, dir, fmt.Sprintf("backbone.layers.%d.mixer.A_log", l))
-					if bad := far(stateOf(t, s, l), stateFrom(tap, logA, len(tokens))); bad != "" {
+				_, N := m.Config().(*memmamba.Config).Mixer.Inner()
+				for l, f := range fading(t, m, dir) {
+					if bad := far(stateOf(t, s, l), stateFrom(layers[l], f, N)); bad != "" {
 						t.Errorf("layer %d: %s", l, bad)
 					}
 				}
@@ -173,23 +173,35 @@ func stateOf(t *testing.T, s *engine.State, l int) (h []float32) {
 	return h
 }
 
-// stateFrom adds up what is left of every token's write after the last.
-func stateFrom(tap probe.Layer, logA []float32, T int) []float32 {
-	E, N := len(tap["u"])/T, len(tap["B"])/T
-	h := make([]float32, E*N)
-	for e := range E {
-		for n := range N {
-			A := -math.Exp(float64(logA[e*N+n]))
+// stateFrom adds up what is left of every token's write after the last. Channels are of heads with a time step each, these of groups
+// with B each; A_log has a number for every head, or for N of them.
+func stateFrom(tap probe.Layer, f memmamba.Fading, states int) []float32 {
+	h, channels, heads := make([]float32, f.E*states), f.E/f.Heads, f.Heads/f.Groups
+	T := len(tap["u"]) / f.E
+	for e := range f.E {
+		head := e / channels
+		for n := range states {
+			A := float64(f.A[head*len(f.A)/f.Heads+n*(len(f.A)/f.Heads/f.N)])
 			var sum, later float64 // Δ of the tokens after
 			for i := T - 1; i >= 0; i-- {
-				delta := float64(tap["delta"][i*E+e])
-				sum += math.Exp(A*later) * delta * float64(tap["u"][i*E+e]) * float64(tap["B"][i*N+n])
+				delta, B := float64(tap["delta"][i*f.Heads+head]), tap["B"][(i*f.Groups+head/heads)*f.N+n]
+				sum += math.Exp(A*later) * delta * float64(tap["u"][i*f.E+e]) * float64(B)
 				later += delta
 			}
-			h[e*N+n] = float32(sum)
+			h[e*states+n] = float32(sum)
 		}
 	}
 	return h
+}
+
+// fading is how the layers of a golden model fade.
+func fading(t *testing.T, m *engine.Model, dir string) []memmamba.Fading {
+	t.Helper()
+	layers, err := memmamba.FadingLayers(m.Config(), func(name string) ([]float32, error) { return weight(t, dir, name), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layers
 }
 
 // TestTapsMakeTheNotes: a note is note_proj of the tapped input of its token.

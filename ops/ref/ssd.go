@@ -32,7 +32,7 @@ func SSD(w SSDWeights, z, xBC, dt, h []float32, T int) []float32 {
 		for j := range H {
 			g := j / (H / G)
 			B, C := row[E+g*N:][:N], row[E+(G+g)*N:][:N]
-			step := min(max(Softplus(float64(dt[t*H+j])+float64(w.DtBias[j])), w.Limit[0]), w.Limit[1])
+			step := w.step(dt, t, j)
 			decay := math.Exp(step * float64(w.A[j]))
 			for e := j * p; e < (j+1)*p; e++ {
 				u, state := float64(row[e]), h[e*N:(e+1)*N]
@@ -44,6 +44,20 @@ func SSD(w SSDWeights, z, xBC, dt, h []float32, T int) []float32 {
 		}
 	}
 	return Gate(y, z)
+}
+
+// step is Δ of a head at a token.
+func (w SSDWeights) step(dt []float32, t, head int) float64 {
+	return min(max(Softplus(float64(dt[t*w.Heads+head])+float64(w.DtBias[head])), w.Limit[0]), w.Limit[1])
+}
+
+// SSDSteps returns the time steps Δ (T, H) for dt (T, H).
+func SSDSteps(w SSDWeights, dt []float32, T int) []float32 {
+	delta := make([]float32, T*w.Heads)
+	for i := range delta {
+		delta[i] = float32(w.step(dt, i/w.Heads, i%w.Heads))
+	}
+	return delta
 }
 
 // GroupNorm returns x with every group of its channels, of which there are so many of the same size, normed

@@ -14,12 +14,15 @@ import (
 	"math/rand/v2"
 )
 
-// Weights are what a layer's measure needs of a model.
+// Weights are what a layer's measure needs of a model. Each of the heads has E / Heads neighbouring channels
+// with a time step of their own, each of the groups Heads / Groups neighbouring heads that share B: Mamba's
+// channels are heads of one channel, in one group.
 type Weights struct {
-	A     []float32 // (E, N), negative
-	Notes []float32 // (S, d), note_proj; nil for a layer without memory
-	D     int       // d
-	E, N  int
+	A             []float32 // (Heads, N), negative; or (Heads, 1) where all of a head fades alike
+	Notes         []float32 // (S, d), note_proj; nil for a layer without memory
+	D             int       // d
+	E, N          int
+	Heads, Groups int
 }
 
 // A Layer follows some tokens through one layer.
@@ -28,17 +31,18 @@ type Layer struct {
 	basis     [][]float64 // orthonormal rows that span note_proj's
 	distances []int
 	chosen    map[int]bool // positions of the tokens to follow
-	sum       []float64    // ΣΔ of all tokens so far
+	sum       []float64    // ΣΔ of all tokens so far, (Heads)
 	followed  map[int]*token
 	curve     Curve
 }
 
 // token is one that is followed: the squares of its write, which is an outer product.
 type token struct {
-	du2   []float32 // (Δ u)², (E)
-	b2    []float32 // B², (N)
+	du2   []float64 // (Δ u)² of all channels of a head, (Heads)
+	b2    []float32 // B², (Groups, N)
+	bb    []float64 // and its sums, (Groups)
 	norm2 float64   // of the write
-	since []float64 // ΣΔ up to the token, (E)
+	since []float64 // ΣΔ up to the token, (Heads)
 	pi    float64
 }
 
@@ -54,15 +58,18 @@ type Curve struct {
 
 // NewLayer prepares to follow the tokens at some positions to some distances.
 func NewLayer(w Weights, distances, positions []int) (*Layer, error) {
-	if len(w.A) != w.E*w.N {
-		return nil, fmt.Errorf("A has %d numbers, want %d × %d", len(w.A), w.E, w.N)
+	if w.Groups < 1 || w.Heads < 1 || w.Heads%w.Groups != 0 || w.E%w.Heads != 0 {
+		return nil, fmt.Errorf("%d channels are not of %d heads, or these not of %d groups", w.E, w.Heads, w.Groups)
+	}
+	if len(w.A) != w.Heads*w.N && len(w.A) != w.Heads {
+		return nil, fmt.Errorf("A has %d numbers, want %d × %d", len(w.A), w.Heads, w.N)
 	}
 	if w.Notes != nil && (len(w.Notes) == 0 || len(w.Notes)%w.D != 0) {
 		return nil, fmt.Errorf("note_proj has %d numbers, no rows of %d", len(w.Notes), w.D)
 	}
 	n := len(distances)
 	l := &Layer{
-		w: w, distances: distances, chosen: map[int]bool{}, sum: make([]float64, w.E), followed: map[int]*token{},
+		w: w, distances: distances, chosen: map[int]bool{}, sum: make([]float64, w.Heads), followed: map[int]*token{},
 		curve: Curve{State: make([]float64, n), Remembered: make([]float64, n), ETMF: make([]float64, n), Error: make([]float64, n),
 			tokens: make([]int, n), square: make([]float64, n)},
 	}
@@ -75,11 +82,11 @@ func NewLayer(w Weights, distances, positions []int) (*Layer, error) {
 	return l, nil
 }
 
-// Add takes in the next token, at position t: its normalized input x (d), u and Δ (E), B (N).
+// Add takes in the next token, at position t: its normalized input x (d), u (E), Δ (Heads), B (Groups, N).
 // remembered says whether the note of a token is in a pool that is read at t.
 func (l *Layer) Add(t int, x, u, delta, b []float32, remembered func(position int) bool) {
-	for e, d := range delta {
-		l.sum[e] += float64(d)
+	for head, d := range delta {
+		l.sum[head] += float64(d)
 	}
 	for k, distance := range l.distances {
 		i := t - distance
@@ -96,33 +103,41 @@ func (l *Layer) Add(t int, x, u, delta, b []float32, remembered func(position in
 }
 
 func (l *Layer) follow(x, u, delta, b []float32) *token {
-	f := &token{since: append([]float64(nil), l.sum...), du2: make([]float32, l.w.E), b2: make([]float32, l.w.N)}
-	var du, bb float64
-	for e := range f.du2 {
-		write := float64(delta[e]) * float64(u[e])
-		f.du2[e] = float32(write * write)
-		du += write * write
+	H, G, p := l.w.Heads, l.w.Groups, l.w.E/l.w.Heads
+	f := &token{since: append([]float64(nil), l.sum...), du2: make([]float64, H), b2: make([]float32, G*l.w.N), bb: make([]float64, G)}
+	for i, v := range b {
+		f.b2[i] = v * v
+		f.bb[i/l.w.N] += float64(v) * float64(v)
 	}
-	for n := range f.b2 {
-		f.b2[n] = b[n] * b[n]
-		bb += float64(b[n]) * float64(b[n])
+	for e, v := range u {
+		write := float64(delta[e/p]) * float64(v)
+		f.du2[e/p] += write * write
 	}
-	f.norm2 = du * bb
+	for head, du2 := range f.du2 {
+		f.norm2 += du2 * f.bb[head/(H/G)]
+	}
 	f.pi = share(l.basis, x)
 	return f
+}
+
+// kept is how much of the squares of B is left in a head after steps that add up to so much.
+func (l *Layer) kept(f *token, head int, later float64) (left float64) {
+	group, N := head/(l.w.Heads/l.w.Groups), l.w.N
+	if len(l.w.A) == l.w.Heads {
+		return math.Exp(2*float64(l.w.A[head])*later) * f.bb[group]
+	}
+	b2 := f.b2[group*N : (group+1)*N]
+	for n, a := range l.w.A[head*N : (head+1)*N] {
+		left += math.Exp(2*float64(a)*later) * float64(b2[n])
+	}
+	return left
 }
 
 // measure adds a token to the means at distance k.
 func (l *Layer) measure(k int, f *token, remembered bool) {
 	var left float64
-	for e, du2 := range f.du2 {
-		later := 2 * (l.sum[e] - f.since[e])
-		row := l.w.A[e*l.w.N : (e+1)*l.w.N]
-		var kept float64
-		for n, a := range row {
-			kept += math.Exp(float64(a)*later) * float64(f.b2[n])
-		}
-		left += float64(du2) * kept
+	for head, du2 := range f.du2 {
+		left += du2 * l.kept(f, head, l.sum[head]-f.since[head])
 	}
 	rho := 0.0 // of a write of nothing, nothing is left
 	if f.norm2 > 0 {

@@ -33,7 +33,7 @@ var decays = []float32{-1, -2, -0.5, -0.1, -0.3, -0.9}
 func TestState(t *testing.T) {
 	const at, T = 7, 40
 	distances := []int{1, 2, 8, 30}
-	l, err := NewLayer(Weights{A: decays, D: d, E: e, N: n}, distances, []int{at})
+	l, err := NewLayer(Weights{A: decays, D: d, E: e, N: n, Heads: e, Groups: 1}, distances, []int{at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +63,71 @@ func TestState(t *testing.T) {
 	}
 }
 
+// TestHeads: heads of several channels, and groups of heads, measure as their channels do one by one.
+func TestHeads(t *testing.T) {
+	const H, G, p, T = 4, 2, 3, 30
+	rng := rand.New(rand.NewPCG(7, 9))
+	random := func(n int) []float32 {
+		out := make([]float32, n)
+		for i := range out {
+			out[i] = float32(0.1 + rng.Float64())
+		}
+		return out
+	}
+	A, wide := []float32{-0.1, -1, -0.3, -0.02}, make([]float32, 0, H*p*n)
+	for e := range H * p {
+		wide = append(wide, slices.Repeat([]float32{A[e/p]}, n)...)
+	}
+	heads, err := NewLayer(Weights{A: A, D: d, E: H * p, N: n, Heads: H, Groups: G}, []int{1, 5, 11}, []int{2, 3, 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Each channel alone, of the numbers of B that its group has.
+	var alone []*Layer
+	for e := range H * p {
+		l, err := NewLayer(Weights{A: wide[e*n : e*n+n], D: d, E: 1, N: n, Heads: 1, Groups: 1}, []int{1, 5, 11}, []int{2, 3, 9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone = append(alone, l)
+	}
+	never := func(int) bool { return false }
+	for at := range T {
+		x, u, delta, b := random(d), random(H*p), random(H), random(G*n)
+		heads.Add(at, x, u, delta, b, never)
+		for e, l := range alone {
+			g := e / (p * H / G)
+			l.Add(at, x, u[e:e+1], delta[e/p:e/p+1], b[g*n:(g+1)*n], never)
+		}
+		if at == 8 {
+			checkShare(t, heads, alone, 3, 5)
+		}
+	}
+}
+
+// checkShare: what is left in all channels of a token that both follow, so many tokens later.
+func checkShare(t *testing.T, heads *Layer, alone []*Layer, token, later int) {
+	t.Helper()
+	var left, whole float64
+	for _, l := range alone {
+		f := l.followed[token]
+		left += f.du2[0] * l.kept(f, 0, l.sum[0]-f.since[0])
+		whole += f.norm2
+	}
+	f := heads.followed[token]
+	var got float64
+	for head, du2 := range f.du2 {
+		got += du2 * heads.kept(f, head, heads.sum[head]-f.since[head])
+	}
+	if math.Abs(got-left) > 1e-7*whole || math.Abs(f.norm2-whole) > 1e-7*whole {
+		t.Errorf("after %d tokens %g of %g is left, want %g of %g", later, got, f.norm2, left, whole)
+	}
+}
+
 // TestNotes: where a note can be read, a token counts as much as note_proj keeps of it.
 func TestNotes(t *testing.T) {
 	rows := []float32{1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 1, 0, 0, 0} // the third is in the span of the others
-	w := Weights{A: []float32{-50, -50, -50, -50, -50, -50}, Notes: rows, D: d, E: e, N: n}
+	w := Weights{A: []float32{-50, -50, -50, -50, -50, -50}, Notes: rows, D: d, E: e, N: n, Heads: e, Groups: 1}
 	at := []int{3, 4, 5, 6}
 	l, err := NewLayer(w, []int{20}, at)
 	if err != nil {
@@ -109,7 +170,7 @@ func TestNotes(t *testing.T) {
 }
 
 func TestWeightsMustFit(t *testing.T) {
-	for _, w := range []Weights{{A: decays, D: d, E: e, N: 3}, {A: decays, D: d, E: e, N: n, Notes: make([]float32, 7)}} {
+	for _, w := range []Weights{{A: decays, D: d, E: e, N: 3}, {A: decays, D: d, E: e, N: n, Heads: e, Groups: 1, Notes: make([]float32, 7)}} {
 		if _, err := NewLayer(w, []int{1}, []int{0}); err == nil {
 			t.Errorf("%+v is taken", w)
 		}
