@@ -92,8 +92,8 @@ func (l *Loader) count(c Config) error {
 		rows, cols := t.Grid()
 		switch {
 		case !ok: // which is told when it is asked for
-		case a.Role == Matrix && l.to != nil:
-			l.total += int64(rows) * int64(l.to.RowBytes(cols))
+		case a.Role == Matrix && t.Format != nil:
+			l.total += int64(rows) * int64(l.formatOf(t).RowBytes(cols))
 		default:
 			l.total += t.Size
 		}

@@ -94,10 +94,7 @@ type part struct {
 // add finds a piece's tensor.
 func (m *matrix) add(l *Loader, p Piece) {
 	one := part{tensor: l.tensor(p.Name, Matrix, sum(p.Sections), m.cols), sections: p.Sections}
-	device := one.tensor.Format
-	if l.to != nil {
-		device = l.to
-	}
+	device := l.formatOf(one.tensor)
 	if m.parts != nil && device != m.device {
 		device = ops.F32
 	}
@@ -106,6 +103,17 @@ func (m *matrix) add(l *Loader, p Piece) {
 	for _, n := range p.Sections {
 		m.high += ops.Padded(n)
 	}
+}
+
+// formatOf is the format in which the device is to hold a matrix.
+func (l *Loader) formatOf(t checkpoint.Tensor) *quant.Format {
+	switch {
+	case l.to != nil:
+		return l.to
+	case t.Format == nil: // which is an error already
+		return nil
+	}
+	return t.Format.OnDevice()
 }
 
 // A row of a matrix is one of a part's tensor, or of padding.

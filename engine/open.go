@@ -49,13 +49,10 @@ func (o Options) format() (*quant.Format, error) {
 	if o.Quantize == "" {
 		return nil, nil
 	}
-	if f := quant.Lookup(o.Quantize); f != nil && f.Quantized() {
-		return f, nil
-	}
-	var known []string
-	for _, f := range quant.All() {
-		if f.Quantized() {
-			known = append(known, f.Name)
+	known := quant.Targets()
+	for _, f := range known {
+		if f.Name == o.Quantize {
+			return f, nil
 		}
 	}
 	return nil, fmt.Errorf("quantization %q is not known (%v are)", o.Quantize, known)

@@ -23,12 +23,12 @@ import (
 // A Format is one way of storing weights. Formats are compared by their pointers.
 type Format struct {
 	Name       string // "f16" or "q8_0"
-	Shader     string // what the variants of shaders that read it are called, such as "q8"
+	Shader     string // what the variants of shaders that read it are called, such as "q8"; none when none do
 	ShaderKind uint32 // formats that share shaders are kinds of them
 	Weights    int    // weights of a block, neighbours in a row
 	Bytes      int    // bytes of a block in the canonical layout
 
-	pack   func(data []byte, row []float32) (bad int) // the first block that cannot be held, or -1
+	pack   func(data []byte, row []float32) (bad int) // the first block that cannot be held, or -1; nil when only read
 	unpack func(row []float32, data []byte)
 	check  func(row []byte) error // nil when any bytes are a row
 
@@ -59,11 +59,28 @@ func All() []*Format {
 	return all
 }
 
+// Targets are the quantized formats that a model can be given when it is loaded: those that rows are packed in
+// and that shaders read, by their names.
+func Targets() []*Format {
+	return slices.DeleteFunc(All(), func(f *Format) bool { return !f.Quantized() || f.ReadOnly() || f.OnDevice() != f })
+}
+
 // String is the format's name.
 func (f *Format) String() string { return f.Name }
 
 // Quantized says whether weights share what is in a block, instead of each being a number of its own.
 func (f *Format) Quantized() bool { return f.Weights > 1 }
+
+// ReadOnly says whether there is no way to pack a row in the format.
+func (f *Format) ReadOnly() bool { return f.pack == nil }
+
+// OnDevice is the format in which a device holds rows of this one: itself when shaders read it, and F16 when not.
+func (f *Format) OnDevice() *Format {
+	if f.Shader == "" {
+		return F16
+	}
+	return f
+}
 
 // Blocks is how many blocks hold a row of cols weights.
 func (f *Format) Blocks(cols int) int { return (cols + f.Weights - 1) / f.Weights }
@@ -73,10 +90,13 @@ func (f *Format) RowBytes(cols int) int { return f.Blocks(cols) * f.Bytes }
 
 // Quantize packs a row into data, of RowBytes(len(row)) bytes. It is an error when the format cannot
 // hold a number: floats hold all but a finite number that would become infinite, quantized formats finite
-// numbers within their range.
+// numbers within their range, and a format that is only read nothing.
 func (f *Format) Quantize(data []byte, row []float32) error {
 	if err := f.fit(data, len(row)); err != nil {
 		return err
+	}
+	if f.ReadOnly() {
+		return fmt.Errorf("nothing is packed in %s, which is only read", f.Name)
 	}
 	bad := f.pack(data, row)
 	switch {

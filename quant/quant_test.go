@@ -106,8 +106,8 @@ func layFloats(panel []byte, row int, data []byte) {
 // TestFormats: the table above is of all there are, and they are what it says.
 func TestFormats(t *testing.T) {
 	all := All()
-	if len(all) != len(table) {
-		t.Errorf("%d formats, %d in the table", len(all), len(table))
+	if len(all) != len(table)+len(readOnly) {
+		t.Errorf("%d formats, %d in the tables", len(all), len(table)+len(readOnly))
 	}
 	if !slices.IsSortedFunc(all, func(a, b *Format) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Errorf("formats %v", all)
@@ -115,7 +115,7 @@ func TestFormats(t *testing.T) {
 	for name, want := range table {
 		f := Lookup(name)
 		if f == nil || f != want.format || f.Name != name || f.String() != name || f.Shader != want.shader || f.Weights != want.weights || f.Bytes != want.bytes ||
-			f.Quantized() != (want.weights > 1) || !slices.Contains(all, f) {
+			f.Quantized() != (want.weights > 1) || !slices.Contains(all, f) || f.ReadOnly() || f.OnDevice() != f || slices.Contains(Targets(), f) != f.Quantized() {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
