@@ -35,6 +35,9 @@ type Source interface {
 	// File is one of the small files beside the weights, such as "tokenizer.json", of at most MaxFile
 	// bytes. The error is fs.ErrNotExist when the model has no such file, and names it.
 	File(name string) ([]byte, error)
+	// Others are the names of all that File reads besides config.json, sorted: the tokenizer's files, a chat
+	// template, and whatever else describes the model.
+	Others() ([]string, error)
 	// Tensors are the model's weights. They are good until the source is closed.
 	Tensors() (*Tensors, error)
 	// Close gives back what the source holds, such as maps of files. Closing twice is fine.
@@ -56,9 +59,21 @@ type Place struct {
 type Kind struct {
 	Name  string                        // "safetensors"
 	Is    string                        // what such a model is, for errors: "a directory with …"
-	Holds func(p Place) bool            // whether a place holds a model of this kind
-	Open  func(p Place) (Source, error) // called when Holds says so
+	Holds func(p Place) Share           // how much of a model of this kind a place holds
+	Open  func(p Place) (Source, error) // called when that is more than Nothing
 }
+
+// A Share is how much of a model a place holds. Open takes the kind with the largest, and of equals the one
+// that was registered first.
+type Share int
+
+// The shares.
+const (
+	Nothing Share = iota
+	Parts         // files beside the weights, such as config.json or a tokenizer
+	Weights       // weights, in a place that is not laid out for them alone
+	Whole         // a model
+)
 
 var kinds []Kind
 
@@ -93,11 +108,16 @@ func OpenFS(name string, fsys fs.FS) (Source, error) { return open(Place{Name: n
 
 func open(p Place) (Source, error) {
 	var known []string
+	var best Kind
+	most := Nothing
 	for _, k := range kinds {
-		if k.Holds(p) {
-			return k.Open(p)
+		if share := k.Holds(p); share > most {
+			best, most = k, share
 		}
 		known = append(known, k.Is)
+	}
+	if most > Nothing {
+		return best.Open(p)
 	}
 	if known == nil {
 		return nil, fmt.Errorf("%s: no kind of model files is known: the program imports none", p.Name)

@@ -21,13 +21,19 @@ func (n note) Name() string                          { return n.Place.Name }
 func (n note) Path(string) string                    { return n.Place.Name }
 func (n note) Config() ([]byte, error)               { return os.ReadFile(n.Place.Path) }
 func (n note) File(string) ([]byte, error)           { return nil, fs.ErrNotExist }
+func (n note) Others() ([]string, error)             { return nil, nil }
 func (n note) Tensors() (*checkpoint.Tensors, error) { return checkpoint.NewTensors(nil) }
 func (n note) Close() error                          { return nil }
 
 var noteKind = checkpoint.Kind{
 	Name: "note", Is: "a note",
-	Holds: func(p checkpoint.Place) bool { return p.FS == nil && strings.HasSuffix(p.Path, ".note") },
-	Open:  func(p checkpoint.Place) (checkpoint.Source, error) { return note{p}, nil },
+	Holds: func(p checkpoint.Place) checkpoint.Share {
+		if strings.HasSuffix(p.Path, ".note") {
+			return checkpoint.Weights
+		}
+		return checkpoint.Nothing
+	},
+	Open: func(p checkpoint.Place) (checkpoint.Source, error) { return note{p}, nil },
 }
 
 func init() { checkpoint.Register(noteKind) }
@@ -102,6 +108,9 @@ func checkSource(t *testing.T, name string, src checkpoint.Source) {
 	}
 	if _, ok := tensors.Tensor("c"); ok {
 		t.Error("found a tensor that is not there")
+	}
+	if others, err := src.Others(); err != nil || !slices.Equal(others, []string{"tokenizer.json"}) {
+		t.Errorf("others %v, %v", others, err)
 	}
 	if again, err := src.Tensors(); again != tensors || err != nil {
 		t.Errorf("the weights are read twice: %v", err)

@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/mmrun/mmrun/checkpoint"
@@ -15,15 +16,28 @@ import (
 
 const configName = "config.json"
 
+// beside are files that tell a model's directory from others when the weights are not there.
+var beside = []string{configName, "tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json", "chat_template.jinja"}
+
 func init() {
 	checkpoint.Register(checkpoint.Kind{
 		Name: "safetensors",
 		Is:   "a directory with " + configName + " and " + singleName + " or " + indexName,
-		Holds: func(p checkpoint.Place) bool {
-			return p.FS != nil && slices.ContainsFunc([]string{configName, singleName, indexName}, func(file string) bool {
+		Holds: func(p checkpoint.Place) checkpoint.Share {
+			if p.FS == nil {
+				return checkpoint.Nothing
+			}
+			there := func(file string) bool {
 				_, err := fs.Stat(p.FS, file)
 				return err == nil
-			})
+			}
+			switch {
+			case there(singleName) || there(indexName):
+				return checkpoint.Whole
+			case slices.ContainsFunc(beside, there):
+				return checkpoint.Parts
+			}
+			return checkpoint.Nothing
 		},
 		Open: func(p checkpoint.Place) (checkpoint.Source, error) { return &directory{place: p}, nil },
 	})
@@ -56,6 +70,31 @@ func (d *directory) Config() ([]byte, error) { return d.File(configName) }
 // File is a file of the directory.
 func (d *directory) File(name string) ([]byte, error) {
 	return checkpoint.ReadFile(d.place.FS, name, d.Path(name))
+}
+
+// Others are the directory's files, but for weights, of whatever kind, and what is too large to be read.
+func (d *directory) Others() ([]string, error) {
+	entries, err := fs.ReadDir(d.place.FS, ".")
+	if err != nil {
+		return nil, reason(d.place.Name, err)
+	}
+	var names []string
+	for _, entry := range entries {
+		info, err := fs.Stat(d.place.FS, entry.Name()) // through links: caches of the Hugging Face hub are made of them
+		if err != nil {
+			return nil, reason(d.Path(entry.Name()), err)
+		}
+		if info.Mode().IsRegular() && info.Size() <= checkpoint.MaxFile && entry.Name() != configName && !isWeights(entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
+
+// isWeights tells the files that hold a checkpoint's numbers in one kind of file or another.
+func isWeights(name string) bool {
+	endings := []string{".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".onnx"}
+	return slices.ContainsFunc(endings, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 // Tensors maps the weights, or reads them where there is no path, the first time it is called.

@@ -40,6 +40,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 			perplexityCommand(), passkeyCommand(), docsCommand(), fidelityCommand(), latencyCommand(),
 		},
 		Action:                    rootAction,
+		After:                     closeSources,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides what is printed and the status
 		DisableSliceFlagSeparator: true,                         // --stop "a, b" is one string
 		HideHelpCommand:           true,

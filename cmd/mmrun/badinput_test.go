@@ -26,9 +26,9 @@ func TestBadInput(t *testing.T) {
 		{"prompt of bytes", []string{"generate", "a\xffb"}, "not UTF-8 at byte 1"},
 		{"no prompt file", []string{"generate", "--prompt-file", nothing}, nothing + ": no such file"},
 		{"prompt file is a directory", []string{"generate", "--prompt-file", empty}, empty + ": is a directory"},
-		{"no model", []string{"generate", "x", "--model", nothing}, nothing + ": no such model directory"},
-		{"model is a file", []string{"generate", "x", "--model", text}, text + ": not a directory"},
-		{"empty model", []string{"verify", "--model", empty, "--golden", text}, filepath.Join(empty, configName) + ": no such file"},
+		{"no model", []string{"generate", "x", "--model", nothing}, nothing + ": no such file or directory"},
+		{"model is a file", []string{"generate", "x", "--model", text}, text + ": there is no model, which is a directory with "},
+		{"empty model", []string{"verify", "--model", empty, "--golden", text}, empty + ": there is no model"},
 		{"no tokenizer", []string{"generate", "x", "--model", mamba}, tokenizerName + ": no such file"},
 		{"broken tokenizer", []string{"tokenize", "x", "--tokenizer", text}, text},
 		{"unknown device", []string{"generate", "x", "--device", "Voodoo"}, `"Voodoo"`},
@@ -47,7 +47,7 @@ func TestBadInput(t *testing.T) {
 		{"golden with a memory", []string{"verify", "--model", mamba, "--golden", goldenFile("memmamba-fifo")}, "importance.0: the model has nothing to compare it with"},
 		{"convert onto something", []string{"convert", "--from", mamba, "--to", empty}, empty + ": already exists"},
 		{"quantize onto something", []string{"quantize", "--to", "q8_0", "--out", empty}, empty + ": already exists"},
-		{"quantize no model", []string{"quantize", "--model", empty, "--to", "q8_0", "--out", nothing}, configName + ": no such file"},
+		{"quantize no model", []string{"quantize", "--model", empty, "--to", "q8_0", "--out", nothing}, empty + ": there is no model"},
 		{"convert what has a memory", []string{"convert", "--from", goldenDir("memmamba-fifo"), "--to", nothing}, `model_type "memmamba" cannot be converted (falcon_mamba, mamba, mamba2 can)`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

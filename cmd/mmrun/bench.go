@@ -236,7 +236,7 @@ type benchReport struct {
 func (b *benchmark) report(c *cli.Context) error {
 	info := b.Device()
 	if c.Bool("json") {
-		return printJSON(c, benchReport{b.source.name, b.Quantization(), info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
+		return printJSON(c, benchReport{b.source.Name(), b.Quantization(), info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
 			b.memoryReport(), b.limitReport(), b.results, b.points, b.profiles})
 	}
 	text := b.describe() +

@@ -69,16 +69,7 @@ func TestBenchContextStarts(t *testing.T) {
 // newBenchmark is one of an open model and a fresh state.
 func newBenchmark(t *testing.T, dir string) *benchmark {
 	t.Helper()
-	src, err := sourceAt(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := src.open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer files.Close()
-	m, err := engine.Open(files, engine.Options{})
+	m, err := engine.Open(openSource(t, dir), engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func convertAction(c *cli.Context) error {
 	if err := mustNotExist("to", to); err != nil {
 		return err
 	}
-	src, err := sourceAt(from)
+	src, err := sourceAt(c, from)
 	if err != nil {
 		return err
 	}
@@ -89,11 +89,11 @@ func convertAction(c *cli.Context) error {
 	}
 	model, closing, err := src.weights()
 	if err != nil {
-		return fileError(from, err)
+		return err
 	}
 	defer closing()
 	if model.Quantized() != nil {
-		return fmt.Errorf("%s: a quantized model cannot be converted; convert the one it came from", src.path(configName))
+		return fmt.Errorf("%s: a quantized model cannot be converted; convert the one it came from", src.Path(configName))
 	}
 	tensors, err := convertedTensors(model, made.from, made.to, c.Uint64("seed"))
 	if err != nil {
@@ -125,10 +125,11 @@ type converted struct {
 
 // convertedConfig gives a config.json a memory.
 func convertedConfig(c *cli.Context, src source) (*converted, error) {
-	name, data, err := src.read(configName)
+	data, err := src.Config()
 	if err != nil {
 		return nil, err
 	}
+	name := src.Path(configName)
 	from, err := engine.ParseConfig(name, data)
 	if err != nil {
 		return nil, err
@@ -168,34 +169,19 @@ func convertedConfig(c *cli.Context, src source) (*converted, error) {
 	return &converted{append(data, '\n'), from, to.(*memmamba.Config)}, nil
 }
 
-// isWeights tells the files that hold a checkpoint's numbers in one format or another.
-func isWeights(name string) bool {
-	endings := []string{".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".onnx"}
-	return slices.ContainsFunc(endings, func(end string) bool { return strings.HasSuffix(name, end) })
-}
-
 // copyOthers copies the tokenizer and whatever else describes the model.
 func copyOthers(to string, from source) error {
-	entries, err := fs.ReadDir(from.fsys, ".")
+	names, err := from.Others()
 	if err != nil {
-		return fileError(from.name, err)
+		return err
 	}
-	for _, entry := range entries {
-		path := from.path(entry.Name())
-		info, err := fs.Stat(from.fsys, entry.Name()) // through links: caches of the Hugging Face hub are made of them
+	for _, name := range names {
+		data, err := from.File(name)
 		if err != nil {
-			return fileError(path, err)
+			return err
 		}
-		if !info.Mode().IsRegular() || isWeights(entry.Name()) || entry.Name() == configName {
-			continue
-		}
-		err = writeFile(filepath.Join(to, entry.Name()), func(w io.Writer) error {
-			f, err := from.fsys.Open(entry.Name())
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			_, err = io.Copy(w, f)
+		err = writeFile(filepath.Join(to, name), func(w io.Writer) error {
+			_, err := w.Write(data)
 			return err
 		})
 		if err != nil {

@@ -101,7 +101,7 @@ func (r *docsReport) measure(ctx context.Context, e *opened, tok *tokenizer.Toke
 		return err
 	}
 	defer a.close()
-	m := &docsModel{Model: e.source.name, Device: e.Device().Name, head: e.describe()}
+	m := &docsModel{Model: e.source.Name(), Device: e.Device().Name, head: e.describe()}
 	r.Models = append(r.Models, m)
 	for _, k := range counts {
 		one, err := r.count(ctx, a, task, k)

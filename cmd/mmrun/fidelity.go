@@ -121,7 +121,7 @@ func sourceWeights(e *opened) ([]memmamba.Fading, error) {
 		return t.Float32s()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.source.name, err)
+		return nil, fmt.Errorf("%s: %w", e.source.Name(), err)
 	}
 	return layers, nil
 }

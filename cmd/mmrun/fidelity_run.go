@@ -45,7 +45,7 @@ func (r *fidelityReport) measure(c *cli.Context, e *opened, encode corpus.Encode
 	if err := run.read(signalsOf(c).ctx, ids); err != nil {
 		return err
 	}
-	m := &fidelityModel{Model: e.source.name, Device: e.Device().Name, alike: stats.CKA(len(r.alike), run.inputs), head: e.describe()}
+	m := &fidelityModel{Model: e.source.Name(), Device: e.Device().Name, alike: stats.CKA(len(r.alike), run.inputs), head: e.describe()}
 	for l, layer := range run.layers {
 		m.Layers = append(m.Layers, curveOf(l, layer.Curve()))
 		m.ECLMF = append(m.ECLMF, numbers(m.alike[l]))
@@ -76,7 +76,7 @@ func (r *fidelityReport) newRun(e *opened) (*fidelityRun, error) {
 	}
 	if run.tapper, err = probe.NewTapper(e.Model); err != nil {
 		run.close()
-		return nil, fmt.Errorf("%s: %w", e.source.name, err)
+		return nil, fmt.Errorf("%s: %w", e.source.Name(), err)
 	}
 	if memmamba.MemoryWindow(e.Config()) > 0 {
 		run.state.OnWindow(run.window)

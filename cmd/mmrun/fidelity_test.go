@@ -37,11 +37,7 @@ func TestFidelityCommand(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	for i, m := range r.Models {
-		src, err := sourceAt(m.Model)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg, err := src.config()
+		cfg, err := openSource(t, m.Model).config()
 		if err != nil {
 			t.Fatal(err)
 		}

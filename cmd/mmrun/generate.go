@@ -294,7 +294,7 @@ func (g *generation) report(c *cli.Context) error {
 		return nil
 	}
 	return printJSON(c, generateReport{
-		Model: g.source.name, Device: g.Device().Name, Seed: g.options.Sample.Seed,
+		Model: g.source.Name(), Device: g.Device().Name, Seed: g.options.Sample.Seed,
 		PromptTokens: append([]int32{}, g.prompt...), Tokens: append([]int32{}, g.text.Tokens...),
 		Text: g.text.String(), FinishReason: string(g.text.Finish), Timings: t, Memory: g.memoryReport(),
 	})

@@ -113,9 +113,9 @@ func inspectAction(c *cli.Context) error {
 		return err
 	}
 	defer closing()
-	in, err := inspect(src.name, cfg, tensors)
+	in, err := inspect(src.Name(), cfg, tensors)
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.name, err)
+		return fmt.Errorf("%s: %w", src.Name(), err)
 	}
 	if err := in.measure(c, src); err != nil {
 		return err

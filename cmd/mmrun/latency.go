@@ -80,7 +80,7 @@ func (r *latencyReport) measure(c *cli.Context) error {
 		}
 		return r.race(c, src, other)
 	}
-	other, err := sourceAt(against)
+	other, err := sourceAt(c, against)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (r *latencyReport) makeUp(c *cli.Context, like source, dir string) (source,
 	if err := refmodel.WriteRandomTransformer(dir, t, refmodel.Random{Seed: c.Uint64("seed"), DType: dtype}); err != nil {
 		return source{}, err
 	}
-	return source{name: aTransformer, fsys: os.DirFS(dir), dir: dir}, nil
+	return sourceNamed(c, aTransformer, dir)
 }
 
 // widestType is the type of a model's largest tensor of floating point numbers.

@@ -34,18 +34,18 @@ func (r *latencyReport) newRun(c *cli.Context, src source) (run *latencyRun, err
 	}()
 	sizes := e.Sizes()
 	if int64(r.longest()) > sizes.MaxTokens {
-		return nil, fmt.Errorf("%s: a sequence has %d tokens at the most, fewer than the %d that --contexts and --generate ask for", src.name, sizes.MaxTokens, r.longest())
+		return nil, fmt.Errorf("%s: a sequence has %d tokens at the most, fewer than the %d that --contexts and --generate ask for", src.Name(), sizes.MaxTokens, r.longest())
 	}
 	tensors, closing, err := src.weights()
 	if err != nil {
 		return nil, err
 	}
 	defer closing()
-	in, err := inspect(src.name, e.Config(), tensors)
+	in, err := inspect(src.Name(), e.Config(), tensors)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", src.name, err)
+		return nil, fmt.Errorf("%s: %w", src.Name(), err)
 	}
-	model := &latencyModel{Model: src.name, ModelType: sizes.ModelType, Layers: sizes.Layers, Hidden: sizes.Hidden,
+	model := &latencyModel{Model: src.Name(), ModelType: sizes.ModelType, Layers: sizes.Layers, Hidden: sizes.Hidden,
 		Parameters: in.Parameters, Device: e.Device().Name, head: e.describe()}
 	state, err := e.NewState()
 	if err != nil {

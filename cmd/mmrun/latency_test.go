@@ -84,7 +84,7 @@ func TestLatencyRefuses(t *testing.T) {
 		{[]string{"--contexts", "5,5"}, exitUsage, "--contexts: 5 is there twice"},
 		{[]string{"--generate", "0"}, exitUsage, "--generate: 0 is less than 1"},
 		{[]string{"--against", ""}, exitUsage, "latency needs --against"},
-		{[]string{"--against", "nowhere"}, exitFailure, "nowhere: no such model directory"},
+		{[]string{"--against", "nowhere"}, exitFailure, "nowhere: no such file or directory"},
 		{[]string{"--against", neox, "--contexts", "230", "--generate", "20"}, exitFailure, neox + ": a sequence has 240 tokens at the most, fewer than the 250 that"},
 		{[]string{"--plot", filepath.Join("nowhere", "x.png")}, exitFailure, "no such file"},
 		{[]string{"x"}, exitUsage, `unexpected argument "x"`},

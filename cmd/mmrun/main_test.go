@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/models"
 )
 
@@ -133,4 +134,16 @@ func file(t *testing.T, name, content string) string {
 	path := filepath.Join(t.TempDir(), name)
 	write(t, path, []byte(content))
 	return path
+}
+
+// openSource opens a model's files until the test ends.
+func openSource(t *testing.T, path string) source {
+	t.Helper()
+	again := func() (checkpoint.Source, error) { return checkpoint.Open(path) }
+	src, err := again()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { src.Close() })
+	return source{src, again}
 }

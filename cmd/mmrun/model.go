@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path"
-	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/checkpoint"
 	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // the kind of files that models come in
 	"github.com/mmrun/mmrun/engine"
@@ -64,78 +62,84 @@ func jsonFlag(what string) cli.Flag {
 	return &cli.BoolFlag{Name: "json", Category: "Output", Usage: what}
 }
 
-// source is where a model's files are: a directory, or the files that are part of the program.
+// source is a model's files.
 type source struct {
-	name string // what errors and reports call it
-	fsys fs.FS
-	dir  string // empty for the bundled model
+	checkpoint.Source
+	again func() (checkpoint.Source, error) // opens the files once more, for weights that are soon closed
 }
 
-// sourceOf is the model that --model names.
+// sourceOf is the model that --model names. It is closed when the command ends.
 func sourceOf(c *cli.Context) (source, error) {
 	if !c.IsSet("model") {
-		return bundled()
+		fsys, err := fs.Sub(models.FS, models.Bundled)
+		if err != nil {
+			return source{}, err
+		}
+		return keep(c, func() (checkpoint.Source, error) { return checkpoint.OpenFS(models.Bundled, fsys) })
 	}
-	dir := c.String("model")
-	if dir == "" {
-		return source{}, usagef("--model needs the name of a directory")
+	path := c.String("model")
+	if path == "" {
+		return source{}, usagef("--model needs the name of a directory or file")
 	}
-	return sourceAt(dir)
+	return sourceAt(c, path)
 }
 
-func sourceAt(dir string) (source, error) {
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return source{}, fmt.Errorf("%s: no such model directory", dir)
-	}
+// sourceAt is the model at a path, a directory or a file. It is closed when the command ends.
+func sourceAt(c *cli.Context, path string) (source, error) {
+	return keep(c, func() (checkpoint.Source, error) { return checkpoint.Open(path) })
+}
+
+// sourceNamed is the model at a path under another name.
+func sourceNamed(c *cli.Context, name, path string) (source, error) {
+	return keep(c, func() (checkpoint.Source, error) {
+		src, err := checkpoint.Open(path)
+		return renamed{src, name}, err
+	})
+}
+
+// renamed is a model that reports call by another name than its path.
+type renamed struct {
+	checkpoint.Source
+	name string
+}
+
+func (r renamed) Name() string { return r.name }
+
+const sourcesKey = "open sources"
+
+// keep opens a source for the time of a command.
+func keep(c *cli.Context, open func() (checkpoint.Source, error)) (source, error) {
+	src, err := open()
 	if err != nil {
-		return source{}, fileError(dir, err)
+		return source{}, err
 	}
-	if !info.IsDir() {
-		return source{}, fmt.Errorf("%s: not a directory; a model is the directory that holds %s", dir, configName)
-	}
-	return source{name: dir, fsys: os.DirFS(dir), dir: dir}, nil
+	all, _ := c.App.Metadata[sourcesKey].([]checkpoint.Source)
+	c.App.Metadata[sourcesKey] = append(all, src)
+	return source{src, open}, nil
 }
 
-// bundled is the model within the program.
-func bundled() (source, error) {
-	fsys, err := fs.Sub(models.FS, models.Bundled)
-	return source{name: models.Bundled, fsys: fsys}, err
-}
-
-// read returns one file of the model; errors name it.
-func (s source) read(name string) (string, []byte, error) {
-	full := s.path(name)
-	data, err := fs.ReadFile(s.fsys, name)
-	return full, data, fileError(full, err)
-}
-
-func (s source) path(name string) string {
-	if s.dir == "" {
-		return path.Join(s.name, name)
+// closeSources closes what a command opened.
+func closeSources(c *cli.Context) error {
+	all, _ := c.App.Metadata[sourcesKey].([]checkpoint.Source)
+	var failed error
+	for _, src := range all {
+		failed = errors.Join(failed, src.Close())
 	}
-	return filepath.Join(s.dir, name)
+	delete(c.App.Metadata, sourcesKey)
+	return failed
 }
 
 func (s source) config() (engine.Config, error) {
-	name, data, err := s.read(configName)
+	data, err := s.Config()
 	if err != nil {
 		return nil, err
 	}
-	return engine.ParseConfig(name, data)
-}
-
-// open opens the model's files.
-func (s source) open() (checkpoint.Source, error) {
-	if s.dir != "" {
-		return checkpoint.Open(s.dir)
-	}
-	return checkpoint.OpenFS(s.name, s.fsys)
+	return engine.ParseConfig(s.Path(configName), data)
 }
 
 // weights opens the model's tensors, which are good until they are closed.
 func (s source) weights() (weights *checkpoint.Tensors, closing func(), err error) {
-	files, err := s.open()
+	files, err := s.again()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -145,9 +149,7 @@ func (s source) weights() (weights *checkpoint.Tensors, closing func(), err erro
 	return weights, func() { files.Close() }, nil
 }
 
-func (s source) tokenizer() (*tokenizer.Tokenizer, error) {
-	return tokenizer.Open(s.fsys, s.path)
-}
+func (s source) tokenizer() (*tokenizer.Tokenizer, error) { return mmrun.ReadTokenizer(s) }
 
 // opened is an open model and the console that told of its loading.
 type opened struct {
@@ -196,7 +198,7 @@ func openEngine(c *cli.Context, src source) (*opened, error) {
 		return nil, err
 	}
 	defer undo()
-	files, err := src.open()
+	files, err := src.again()
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +240,6 @@ func (e *opened) describe() string {
 	if q := e.Quantization(); q != "" {
 		quantized = ", " + q
 	}
-	return fmt.Sprintf("model   %s: %s, %d layers, d %d, vocabulary %d%s\n", e.source.name, sizes.ModelType, sizes.Layers, sizes.Hidden, sizes.Vocab, quantized) +
+	return fmt.Sprintf("model   %s: %s, %d layers, d %d, vocabulary %d%s\n", e.source.Name(), sizes.ModelType, sizes.Layers, sizes.Hidden, sizes.Vocab, quantized) +
 		fmt.Sprintf("device  %s (%s)\n", info.Name, info.Type)
 }

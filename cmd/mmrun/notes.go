@@ -89,7 +89,7 @@ func readForNotes(c *cli.Context, in input) (source, *tokenizer.Tokenizer, []int
 		return fail(err)
 	}
 	if memmamba.MemoryWindow(cfg) == 0 {
-		return fail(fmt.Errorf("%s: a model of model_type %q writes no notes (memmamba does)", src.name, cfg.Sizes().ModelType))
+		return fail(fmt.Errorf("%s: a model of model_type %q writes no notes (memmamba does)", src.Name(), cfg.Sizes().ModelType))
 	}
 	tok, err := src.tokenizer()
 	if err != nil {
@@ -141,7 +141,7 @@ func (e *opened) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Toke
 	defer state.Close()
 	settings := *e.Config().(*memmamba.Config).Memory
 	r := &notesReport{
-		Model: e.source.name, Tokens: len(ids), Window: settings.Window, Windows: (len(ids) + settings.Window - 1) / settings.Window,
+		Model: e.source.Name(), Tokens: len(ids), Window: settings.Window, Windows: (len(ids) + settings.Window - 1) / settings.Window,
 		pieces: pieces(tok, ids), settings: settings,
 	}
 	for l := range e.Sizes().Layers {

@@ -127,7 +127,7 @@ func (r *passkeyReport) measure(c *cli.Context, e *opened, tok *tokenizer.Tokeni
 		return err
 	}
 	defer a.close()
-	m := &passkeyModel{Model: e.source.name, Device: e.Device().Name, head: e.describe()}
+	m := &passkeyModel{Model: e.source.Name(), Device: e.Device().Name, head: e.describe()}
 	r.Models = append(r.Models, m)
 	for _, length := range lengths {
 		one, err := r.length(signalsOf(c).ctx, a, task, length)

@@ -54,7 +54,7 @@ func surpriseOf(s *stats.Surprise) surpriseReport {
 }
 
 func (p *perplexity) report() *perplexityModel {
-	m := &perplexityModel{Model: p.source.name, Device: p.Device().Name, Bytes: p.done, Tokens: p.tokens, head: p.describe()}
+	m := &perplexityModel{Model: p.source.Name(), Device: p.Device().Name, Bytes: p.done, Tokens: p.tokens, head: p.describe()}
 	if p.bos >= 0 {
 		m.BOS = &p.bos
 	}

@@ -132,7 +132,7 @@ func (s source) checkFit(ids []int32, vocab int) error {
 	for _, id := range ids {
 		if int(id) >= vocab {
 			return fmt.Errorf("%s: token id %d of the text is outside the model's vocabulary of %d (vocab_size in %s)",
-				s.path(tokenizerName), id, vocab, configName)
+				s.Path(tokenizerName), id, vocab, configName)
 		}
 	}
 	return nil

@@ -52,10 +52,11 @@ func quantizeAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	name, data, err := src.read(configName)
+	data, err := src.Config()
 	if err != nil {
 		return err
 	}
+	name := src.Path(configName)
 	cfg, err := engine.ParseConfig(name, data)
 	if err != nil {
 		return err
@@ -74,11 +75,11 @@ func quantizeAction(c *cli.Context) error {
 	}
 	asked, err := checkModel(model, cfg)
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.name, err)
+		return fmt.Errorf("%s: %w", src.Name(), err)
 	}
 	tensors, err := safetensors.Quantized(model, to, matricesOf(asked))
 	if err != nil {
-		return fmt.Errorf("%s: %w", src.name, err)
+		return fmt.Errorf("%s: %w", src.Name(), err)
 	}
 	return writeModel(c, out, config, src, tensors)
 }

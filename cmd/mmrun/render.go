@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/chat"
+	"github.com/mmrun/mmrun/checkpoint"
 )
 
 func renderCommand() *cli.Command {
@@ -84,7 +85,7 @@ func templateOf(c *cli.Context) (*chat.Template, error) {
 		if err != nil {
 			return nil, err
 		}
-		return chat.Load(src.fsys, src.path)
+		return chat.Load(checkpoint.Files(src), src.Path)
 	}
 	if c.String("template") == "" {
 		return nil, usagef("--template needs the name of a file")

@@ -90,7 +90,7 @@ func TestRender(t *testing.T) {
 
 func TestRenderErrors(t *testing.T) {
 	messages := file(t, "talk.json", `[{"role":"user","content":"x"}]`)
-	empty := t.TempDir()
+	bare := goldenDir("mamba-tiny")
 	tests := []struct {
 		args []string
 		want string
@@ -102,11 +102,11 @@ func TestRenderErrors(t *testing.T) {
 		{[]string{"--messages", file(t, "m", "[1]"), "--template", messages}, "m: message 0 is not a JSON object"},
 		{[]string{"--messages", file(t, "m", `[{"content":"x"}]`), "--template", messages}, "m: message 0 has no role"},
 		{[]string{"--messages", file(t, "m", "["), "--template", messages}, "m: broken JSON at byte 1"},
-		{[]string{"--messages", messages, "--model", empty}, "chat_template.jinja: no such file, nor is there a chat_template in tokenizer_config.json"},
+		{[]string{"--messages", messages, "--model", bare}, "chat_template.jinja: no such file, nor is there a chat_template in tokenizer_config.json"},
 	}
 	for _, test := range tests {
 		wantError(t, execute(t, "", append([]string{"render"}, test.args...)...), exitFailure, test.want)
 	}
-	wantError(t, execute(t, "", "render", "--model", empty), exitUsage, "no messages: give --messages FILE")
-	wantError(t, execute(t, "", "render", "--messages", messages, "--model", empty, "--template", messages), exitUsage, "--model and --template cannot be used together")
+	wantError(t, execute(t, "", "render", "--model", bare), exitUsage, "no messages: give --messages FILE")
+	wantError(t, execute(t, "", "render", "--messages", messages, "--model", bare, "--template", messages), exitUsage, "--model and --template cannot be used together")
 }

@@ -179,7 +179,7 @@ func eachModel(c *cli.Context, measure func(e *opened, tok *tokenizer.Tokenizer,
 	}
 	sources := []source{src}
 	if c.IsSet("against") {
-		if src, err = sourceAt(c.String("against")); err != nil {
+		if src, err = sourceAt(c, c.String("against")); err != nil {
 			return err
 		}
 		sources = append(sources, src)

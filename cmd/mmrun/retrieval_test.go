@@ -160,7 +160,7 @@ func TestRetrievalRefuses(t *testing.T) {
 		{[]string{"passkey", "--trials", "0"}, exitUsage, "--trials: 0 is less than 1"},
 		{[]string{"passkey", "--filler", nothing}, exitFailure, nothing + ": no such file"},
 		{[]string{"passkey", "--filler", empty}, exitFailure, empty + ": the text is empty"},
-		{[]string{"passkey", "--against", nothing}, exitFailure, nothing + ": no such model directory"},
+		{[]string{"passkey", "--against", nothing}, exitFailure, nothing + ": no such file or directory"},
 		{[]string{"passkey", "--plot", ""}, exitUsage, "--plot needs the name of a file"},
 		{[]string{"passkey", "--plot", filepath.Join(nothing, "x.png")}, exitFailure, "no such file"},
 		{[]string{"docs", "--documents", "0"}, exitUsage, "--documents: 0 is less than 1"},

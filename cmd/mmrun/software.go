@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io/fs"
 	"os"
 	"slices"
 
@@ -21,9 +20,18 @@ func suitSoftware(src source) (undo func(), err error) {
 	if _, set := os.LookupEnv(threadsVariable); set {
 		return nothing, nil
 	}
-	info, err := fs.Stat(src.fsys, "model.safetensors")
-	if err != nil || info.Size() > smallModel {
-		return nothing, nil // in shards, or not there, of which others tell
+	weights, closing, err := src.weights()
+	if err != nil {
+		return nothing, nil // of which others tell
+	}
+	defer closing()
+	size := int64(0)
+	for _, name := range weights.Names() {
+		t, _ := weights.Tensor(name)
+		size += t.Size
+	}
+	if size > smallModel {
+		return nothing, nil
 	}
 	cfg, err := src.config()
 	if err != nil || slices.ContainsFunc(cfg.Parts(), func(p engine.Part) bool { return p.Grows }) {

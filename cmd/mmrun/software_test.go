@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/mmrun/mmrun/checkpoint/safetensors"
 )
 
 // TestSuitSoftware: a small model asks for one thread while it opens; a large one, a Transformer and a user
@@ -12,7 +14,7 @@ func TestSuitSoftware(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		kind   string
-		size   int64
+		size   int
 		chosen string
 		want   string
 	}{{"small", "mamba", 1000, "", "0"}, {"large", "mamba", smallModel + 1, "", ""}, {"chosen", "mamba", 1000, "2", "2"},
@@ -23,12 +25,12 @@ func TestSuitSoftware(t *testing.T) {
 				os.Unsetenv(threadsVariable)
 			}
 			dir := t.TempDir()
-			write(t, filepath.Join(dir, "model.safetensors"), nil)
-			if err := os.Truncate(filepath.Join(dir, "model.safetensors"), test.size); err != nil {
+			weights := safetensors.OfBytes("weights", safetensors.U8, []int{test.size}, make([]byte, test.size))
+			if err := safetensors.CreateModel(dir, nil, []safetensors.Out{weights}, 0); err != nil {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(dir, configName), []byte(`{"model_type": "`+test.kind+`"}`))
-			undo, err := suitSoftware(source{name: dir, fsys: os.DirFS(dir), dir: dir})
+			undo, err := suitSoftware(openSource(t, dir))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -213,13 +213,13 @@ func (v *verification) report(c *cli.Context) error {
 	}
 	var err error
 	if c.Bool("json") {
-		err = printJSON(c, verifyReport{len(failed) == 0, v.source.name, v.golden.name, v.Device().Name,
+		err = printJSON(c, verifyReport{len(failed) == 0, v.source.Name(), v.golden.name, v.Device().Name,
 			len(v.golden.tokens), v.limit.atol, v.limit.rtol, reportChecks(v.checks)})
 	} else {
 		err = printText(c, v.heading()+"\n"+checkTable(v.checks))
 	}
 	if err == nil && failed != nil {
-		err = fmt.Errorf("%s differs from %s in %s", v.source.name, v.golden.name, strings.Join(failed, ", "))
+		err = fmt.Errorf("%s differs from %s in %s", v.source.Name(), v.golden.name, strings.Join(failed, ", "))
 	}
 	return err
 }
