@@ -82,11 +82,7 @@ func TestFidelityOfHeads(t *testing.T) {
 	for _, name := range []string{"mamba2-groups-bf16", "memmamba-over-mamba2"} {
 		dir := modelDir(t, name)
 		r := fidelityOf(t, "--model", dir, "--file", fidelityText(t, 200), "--tokens", "192", "--samples", "20")
-		src, err := sourceAt(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg, err := src.config()
+		cfg, err := openSource(t, dir).config()
 		if err != nil {
 			t.Fatal(err)
 		}
