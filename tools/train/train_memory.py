@@ -27,6 +27,7 @@ import torch.nn.functional as F
 
 import cli
 import data
+import deepen
 import hf
 import kernels
 import lanes
@@ -66,7 +67,8 @@ def arguments(argv=None):
     p.add_argument("--out", required=True, help="the model directory to write at the end")
     p.add_argument("--checkpoint", required=True, help="the file that keeps a run's progress; .csv beside it, its curve")
     p.add_argument("--resume", action="store_true", help="go on from the checkpoint")
-    p.add_argument("--from", dest="source", metavar="DIR", help="begin with the weights of this model directory")
+    p.add_argument("--from", dest="source", metavar="DIR", help="begin with the weights of this model directory: "
+                   "one of the same sizes, or a Mamba without memory that has fewer layers")
     p.add_argument("--twin", action="store_true", help="the same model without memory")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--save-minutes", type=cli.positive(float), default=3, help="minutes between two checkpoints")
@@ -120,6 +122,8 @@ def recipe_arguments(p):
     p.add_argument("--reads", type=bounds, metavar="LOW,HIGH", help="bounds of the part of windows in which a layer reads")
     p.add_argument("--shut", type=float, default=0, help="the part of windows that are kept from reading, whatever they ask")
     p.add_argument("--lr", type=cli.positive(float), default=1e-3, help="the learning rate")
+    p.add_argument("--base-rate", type=cli.positive(float), default=1,
+                   help="the rate of weights that a shallower Mamba gave, relative to the others'")
     p.add_argument("--warmup", type=cli.positive(int), default=100, help="steps until the learning rate")
     p.add_argument("--cooldown", type=cli.positive(float), default=0.2, help="the last part of the budget, its rate falling")
     p.add_argument("--decay", type=float, default=0.1, help="AdamW's weight decay, on projections only")
@@ -153,11 +157,11 @@ class Run:
             if len(self.books) <= 2 * args.carry_limit + args.tokens:
                 raise ValueError(f"{args.data}: {len(self.books)} tokens are too few for lanes of {args.carry_limit}")
             self.lanes = lanes.Lanes(self.model, self.books, args.carry_lanes, args.carry_limit, args.seed)
-        if args.source:
-            self.begin_with(args.source)
+        given = self.begin_with(args.source) if args.source else []
         if args.reads and not args.resume:
             reads.spread(self.model, self.sample())
         self.optimizer = reads.optimizer(self.model, args.decay) if args.reads else optimizer(self.model, args.decay)
+        deepen.slow(self.optimizer, given, args.base_rate)
 
     def sample(self):
         """Eight sequences of 16 windows: six of books, two with a passkey in the filler."""
@@ -167,13 +171,17 @@ class Run:
         return torch.from_numpy(np.stack(rows)).to(self.args.device)
 
     def begin_with(self, folder):
-        """Takes the weights of a model directory of the same sizes. Its answers are taken to be good
-        already, so that prices count from the first step."""
+        """Takes the weights of a model directory of the same sizes, whose answers are taken to be good
+        already, so that prices count from the first step; or of a Mamba without memory and of fewer layers.
+        Returns the parameters to which --base-rate applies: those that such a Mamba has given."""
         source = hf.load(folder, self.model.kernels)
-        if vars(source.config) != vars(self.model.config):
+        if vars(source.config) == vars(self.model.config):
+            self.model.load_state_dict(source.state_dict())
+            self.cost = 3 * self.args.grow_below
+            return []
+        if not deepen.fits(self.model, source):
             raise ValueError(f"{folder}: is {vars(source.config)}, not {vars(self.model.config)}")
-        self.model.load_state_dict(source.state_dict())
-        self.cost = 3 * self.args.grow_below
+        return deepen.grow(self.model, source)
 
     def progress(self):
         """The part of the budget that is spent, 0 to 1."""
