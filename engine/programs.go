@@ -32,6 +32,8 @@ type programs struct {
 	begin   *graph.Program // what is due at a window's first token; nil for a network without windows
 	restore *graph.Program // makes the derived parts of a state; nil for a network without windows
 
+	stages *stages // of prompts of which layers drop tokens; nil until they are asked for
+
 	recorded map[recordKey]*graph.Recording // of programs that touch no state
 }
 
@@ -278,5 +280,6 @@ func (p *programs) close() {
 		r.Close()
 	}
 	p.recorded = nil
+	p.stages.close()
 	p.link.close()
 }

@@ -183,9 +183,13 @@ func (s *State) Reset() error {
 	if err := m.ready(s); err != nil && s.failed == nil {
 		return err
 	}
+	return s.reset()
+}
+
+func (s *State) reset() error {
 	s.position, s.logits, s.recent, s.next, s.timings = 0, nil, nil, nil, Timings{}
 	if s.buffer != nil { // nobody looks behind the position in a growing part
-		err := m.device.Upload(s.buffer.Whole(), 4, func(p []byte, _ int64) error {
+		err := s.model.device.Upload(s.buffer.Whole(), 4, func(p []byte, _ int64) error {
 			clear(p)
 			return nil
 		})

@@ -172,16 +172,33 @@ func (w *mambaWeights) convolved(p *engine.Pass, l int, x graph.Value, norm ops.
 
 // ssm is the selective state space with its gate: one step, or a scan over the pass.
 func (w *mambaWeights) ssm(p *engine.Pass, l int, u, z graph.Value) graph.Value {
-	g, h, R := p.Graph, p.Part(l, hPart), w.SSM.DtProj.Cols
-	dbc := ops.Linear(g, "x_proj", u, w.XProj, ops.Finish{Alone: p.Single})
+	dbc := w.selected(p, l, u)
+	if p.Single {
+		return ops.SSM(p.Graph, dbc, u, z, w.SSM, p.Part(l, hPart))
+	}
+	return w.scan(p, l, w.timeSteps(p, l, dbc), dbc, u, z)
+}
+
+// selected is what u is turned to for the state space: [dt; B; C] of every token.
+func (w *mambaWeights) selected(p *engine.Pass, l int, u graph.Value) graph.Value {
+	R := w.SSM.DtProj.Cols
+	dbc := ops.Linear(p.Graph, "x_proj", u, w.XProj, ops.Finish{Alone: p.Single})
 	if w.norms {
-		ops.SegmentNorm(g, dbc, w.SSM, int(w.TimeStepRank), w.StateSize, w.MixerRMSEps)
+		ops.SegmentNorm(p.Graph, dbc, w.SSM, int(w.TimeStepRank), w.StateSize, w.MixerRMSEps)
 	}
 	p.Tap(l, "B", dbc, R, R+w.StateSize)
-	if p.Single {
-		return ops.SSM(g, dbc, u, z, w.SSM, h)
-	}
-	delta := ops.Linear(g, "dt_proj", g.Columns(dbc, 0, R), w.SSM.DtProj, ops.Finish{Bias: w.SSM.DtBias, Softplus: true})
+	return dbc
+}
+
+// timeSteps are Δ (T, E).
+func (w *mambaWeights) timeSteps(p *engine.Pass, l int, dbc graph.Value) graph.Value {
+	dt := p.Columns(dbc, 0, w.SSM.DtProj.Cols)
+	delta := ops.Linear(p.Graph, "dt_proj", dt, w.SSM.DtProj, ops.Finish{Bias: w.SSM.DtBias, Softplus: true})
 	p.Tap(l, "delta", delta, 0, w.IntermediateSize)
-	return ops.Scan(g, delta, dbc, u, z, w.SSM, h, ops.ScanPieces(g, u.Rows, u.Cols))
+	return delta
+}
+
+// scan takes the state through the tokens of a pass.
+func (w *mambaWeights) scan(p *engine.Pass, l int, delta, dbc, u, z graph.Value) graph.Value {
+	return ops.Scan(p.Graph, delta, dbc, u, z, w.SSM, p.Part(l, hPart), ops.ScanPieces(p.Graph, u.Rows, u.Cols))
 }

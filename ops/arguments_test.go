@@ -38,6 +38,7 @@ var arguments = map[string][2]any{
 	"recall":           {weightSpec{own: recallSpec{}}, recallPush{}},
 	"rmsnorm":          {lanesSpec{}, rmsNormPush{}},
 	"rotary":           {rotarySpec{}, rotaryPush{}},
+	"rownorm":          {nllSpec{}, rowNormPush{}},
 	"scan":             {scanSliceSpec{}, scanPush{}},
 	"scan_carry":       {scanSpec{}, scanCarryPush{}},
 	"scan_local":       {scanSpec{}, scanLocalPush{}},
