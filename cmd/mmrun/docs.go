@@ -34,7 +34,7 @@ mmrun docs --model memmamba --documents 1,2,5,10,20,50
 mmrun docs --model memmamba --against mamba --trials 50 --plot docs.png`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "documents", Category: "Measurement", Value: "1,2,5,10,20", Usage: "prompts of `K,K,...` documents"},
-		}, retrievalFlags(), engineFlags()),
+		}, retrievalFlags(), decimateFlags(), engineFlags()),
 		Action: docsAction,
 	}
 }

@@ -32,7 +32,7 @@ func generateCommand() *cli.Command {
 		UsageText: "mmrun generate --prompt TEXT | --prompt-file FILE | - | --batch FILE [FLAGS]",
 		Description: `The text goes to standard output as it is made, and nothing else does: the prompt is not repeated. A line of timings follows on standard error when that is a terminal. Writing ends after --max-tokens, at the model's end-of-text token, before a --stop text, or with Ctrl-C.
 
-With --json the output is one object: model, device, seed, prompt_tokens and tokens (ids), text, finish_reason (length, eos, stop or interrupted), timings (load_s, prompt_s, generate_s, prompt_tokens_per_s, generate_tokens_per_s) and memory (weights, state, activations and all that is allocated on the device, in bytes).
+With --json the output is one object: model, device, seed, prompt_tokens and tokens (ids), text, finish_reason (length, eos, stop or interrupted), timings (load_s, prompt_s, generate_s, prompt_tokens_per_s, generate_tokens_per_s) and memory (weights, state, activations and all that is allocated on the device, in bytes); with --decimate also kept: how many tokens of the prompt each such layer let stay.
 
 With --batch the lines of a file are prompts, of which up to --batch-size are continued together: the weights are read once for all of them, so that more tokens are made in a second. Every text is the one that its prompt and the seed give alone. The output is one JSON object a line, in the order of the input: index (from 0), seed, prompt_tokens, tokens, text, finish_reason and timings. Before anything is generated all prompts are read; a line that is empty or not UTF-8 is an error. After Ctrl-C what there is by then is written.
 
@@ -44,7 +44,7 @@ fortune | mmrun generate - --seed 7 --json | jq -r .text
 mmrun generate --prompt-file book.txt --max-tokens 0 --state-save book.state
 mmrun generate --state-load book.state --prompt "In short, "
 mmrun generate --batch prompts.txt --batch-size 32 -n 100 | jq -r .text`,
-		Flags:  slices.Concat(textFlags("to continue"), output, batchFlags(), samplingFlags(), stateFlags(), engineFlags()),
+		Flags:  slices.Concat(textFlags("to continue"), output, batchFlags(), samplingFlags(), stateFlags(), decimateFlags(), engineFlags()),
 		Action: generateAction,
 	}
 }
@@ -87,6 +87,7 @@ type generation struct {
 	prompt    []int32
 	continues bool // the prompt goes on after a saved state
 	spent     engine.Timings
+	kept      []engine.Kept // of the prompt, by layers that drop tokens
 }
 
 func generateAction(c *cli.Context) (err error) {
@@ -142,7 +143,8 @@ func generateAction(c *cli.Context) (err error) {
 
 // readFlags finds what is wrong with the command line before anything is opened.
 func (g *generation) readFlags(c *cli.Context) error {
-	if err := cmp.Or(checkEngineFlags(c), atLeast(c, "max-tokens", 0)); err != nil {
+	err := cmp.Or(checkEngineFlags(c), checkDecimation(c), atLeast(c, "max-tokens", 0), exclusive(c, "decimate", "batch"), exclusive(c, "decimate", "state-load"))
+	if err != nil {
 		return err
 	}
 	for _, name := range []string{"state-load", "state-save"} {
@@ -203,13 +205,20 @@ func (g *generation) encode(in input, src source) (err error) {
 func (g *generation) run(ctx context.Context, state *engine.State) error {
 	progress := g.console.progress("prompt", tokenWords)
 	g.options.Progress = func(done, total int) { progress(int64(done), int64(total)) }
-	var recent []int32
+	prompt, recent := g.prompt, []int32(nil)
 	if len(g.prompt) == 0 {
 		recent = state.Recent(16) // a character that these left unfinished goes on
 	}
 	g.text = mmrun.NewText(g.tok, g.stop, recent...)
+	if g.drop != nil {
+		kept, err := g.decimate(ctx, state, prompt, *g.drop, g.options.Progress)
+		if err != nil {
+			return err
+		}
+		prompt, g.kept = nil, kept
+	}
 	var failed error
-	for id, err := range g.Generate(ctx, state, g.prompt, g.options) {
+	for id, err := range g.Generate(ctx, state, prompt, g.options) {
 		if failed = err; err != nil {
 			break
 		}
@@ -256,6 +265,7 @@ type generateReport struct {
 	FinishReason string       `json:"finish_reason"`
 	Timings      timings      `json:"timings"`
 	Memory       memoryReport `json:"memory"`
+	Kept         []keptReport `json:"kept,omitempty"`
 }
 
 // timings are in seconds and tokens per second.
@@ -297,5 +307,6 @@ func (g *generation) report(c *cli.Context) error {
 		Model: g.source.Name(), Device: g.Device().Name, Seed: g.options.Sample.Seed,
 		PromptTokens: append([]int32{}, g.prompt...), Tokens: append([]int32{}, g.text.Tokens...),
 		Text: g.text.String(), FinishReason: string(g.text.Finish), Timings: t, Memory: g.memoryReport(),
+		Kept: keptReports(g.kept),
 	})
 }

@@ -26,7 +26,9 @@ func logitsCommand() *cli.Command {
 		UsageText: "mmrun logits --tokens 1,2,3 | --tokens-file FILE --out FILE.safetensors [FLAGS]",
 		Description: `Writes a safetensors file with tokens [T] I32 and logits [T, vocab] F32, the next-token logits after each token. A MemMamba model adds what its memory did: pool_count [layers] I32 and reads [windows, layers] I32 (1 where the state asked to read at the window's start), with a triggered cross-layer attention layer_reads [windows, layers] I32, and for each layer N pool.N [notes, S] F32 and importance.N [notes] F32, oldest note first, after the last token.
 
-The file is what 'mmrun verify --golden' takes.
+With --decimate logits is [1, vocab], of the last token alone, and kept.N I32 are the positions of the tokens that layer N let stay.
+
+The file without --decimate is what 'mmrun verify --golden' takes.
 
 Examples:
 mmrun logits --model ~/models/mamba-130m --tokens 12092,13,1533 --out hello.safetensors
@@ -37,13 +39,13 @@ mmrun logits --device llvmpipe --tokens 1,2,3 --out cpu.safetensors && mmrun ver
 			&cli.StringFlag{Name: "tokens-file", Category: "Input",
 				Usage: "read the ids from `FILE`, as a JSON array or separated by commas or white space; - reads standard input"},
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: "Output", Usage: "`FILE` to write"},
-		}, engineFlags()),
+		}, decimateFlags(), engineFlags()),
 		Action: logitsAction,
 	}
 }
 
 func logitsAction(c *cli.Context) (err error) {
-	if err := cmp.Or(noArguments(c), checkEngineFlags(c), exclusive(c, "tokens", "tokens-file"), required(c, "out")); err != nil {
+	if err := cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), exclusive(c, "tokens", "tokens-file"), required(c, "out")); err != nil {
 		return err
 	}
 	if !c.IsSet("tokens") && !c.IsSet("tokens-file") {
@@ -81,7 +83,37 @@ func logitsAction(c *cli.Context) (err error) {
 	defer e.close(&err)
 	sig := signalsOf(c)
 	sig.graceful()
+	if e.drop != nil {
+		return e.writeDecimated(sig.ctx, ids, out)
+	}
 	return e.writeLogits(sig.ctx, ids, out)
+}
+
+// writeDecimated writes what there is after a prompt of which layers drop tokens.
+func (e *opened) writeDecimated(ctx context.Context, ids []int32, out string) error {
+	state, err := e.NewState()
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	progress := e.console.progress("tokens", tokenWords)
+	kept, err := e.decimate(ctx, state, ids, *e.drop, func(done, total int) { progress(int64(done), int64(total)) })
+	e.console.clear()
+	if err != nil {
+		return err
+	}
+	logits, err := state.Logits()
+	if err != nil {
+		return err
+	}
+	tensors := []safetensors.Out{
+		safetensors.OfInt32("tokens", []int{len(ids)}, ids),
+		safetensors.OfFloat32("logits", safetensors.F32, []int{1, len(logits)}, logits),
+	}
+	for _, k := range kept {
+		tensors = append(tensors, safetensors.OfInt32(fmt.Sprintf("kept.%d", k.Layer), []int{len(k.Positions)}, k.Positions))
+	}
+	return safetensors.Create(out, map[string]string{"format": "pt"}, tensors)
 }
 
 // writeLogits runs tokens from a fresh state and writes what verify compares. The logits may be

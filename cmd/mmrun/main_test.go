@@ -106,10 +106,16 @@ func goldenFile(name string) string { return filepath.Join(goldenDir(name), "gol
 // modelDir is a copy of a golden model with the bundled model's tokenizer of bytes.
 func modelDir(t *testing.T, name string) string {
 	t.Helper()
+	return copyOf(t, goldenDir(name))
+}
+
+// copyOf is a copy of the model in a directory with the bundled model's tokenizer of bytes.
+func copyOf(t *testing.T, model string) string {
+	t.Helper()
 	dir := t.TempDir()
 	for _, from := range []string{
-		filepath.Join(goldenDir(name), configName),
-		filepath.Join(goldenDir(name), "model.safetensors"),
+		filepath.Join(model, configName),
+		filepath.Join(model, "model.safetensors"),
 		filepath.Join("..", "..", "models", models.Bundled, tokenizerName),
 	} {
 		data, err := os.ReadFile(from)

@@ -157,6 +157,7 @@ type opened struct {
 	source  source
 	console *console
 	load    time.Duration
+	drop    *engine.Decimation // of prompts; nil unless the flags ask for it
 }
 
 // checkEngineFlags finds what is wrong with engineFlags before anything is opened.
@@ -180,7 +181,11 @@ func disabled(c *cli.Context) ([]vk.Path, error) { return vk.ParsePaths(c.String
 
 // openEngine loads the model that the flags name onto the device that they name.
 func openEngine(c *cli.Context, src source) (*opened, error) {
-	e := &opened{source: src, console: newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c))}
+	drop, err := decimation(c)
+	if err = cmp.Or(err, fits(drop, src)); err != nil {
+		return nil, err
+	}
+	e := &opened{source: src, console: newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c)), drop: drop}
 	off, err := disabled(c)
 	if err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ mmrun passkey --model memmamba --lengths 400000 --trials 1 --json`,
 			&cli.StringFlag{Name: "lengths", Category: "Measurement", Value: "500,1000,2000,4000", Usage: "prompts of `N,N,...` tokens"},
 			&cli.IntFlag{Name: "depths", Category: "Measurement", Value: 5, Usage: "hide the key at `N` depths"},
 			&cli.StringFlag{Name: "filler", Category: "Measurement", Usage: "hide it in the text of `FILE`, UTF-8"},
-		}, retrievalFlags(), engineFlags()),
+		}, retrievalFlags(), decimateFlags(), engineFlags()),
 		Action: passkeyAction,
 	}
 }
@@ -120,7 +120,7 @@ func (r *passkeyReport) measure(c *cli.Context, e *opened, tok *tokenizer.Tokeni
 		if err != nil {
 			return err
 		}
-		total += toRead(prompts) * int64(r.Trials)
+		total += e.toRead(prompts) * int64(r.Trials)
 	}
 	a, err := e.newAsking(tok, total)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 // perplexityReport is what --json prints.
 type perplexityReport struct {
 	File   string             `json:"file"`
+	Last   int                `json:"last,omitempty"` // tokens of a piece that are scored; 0 is all
 	Models []*perplexityModel `json:"models"`
 }
 

@@ -20,6 +20,7 @@ type perplexity struct {
 	size    int64 // of the file, 0 when it is not known
 	bos     int32 // -1 for none
 	bytes   []int // by token, of the text it stands for
+	end     int   // last tokens of each piece that are scored; 0 is all
 	tokens  int64
 	done    int64 // bytes that all readings have scored
 	reading []*reading
@@ -30,8 +31,9 @@ type reading struct {
 	*perplexity
 	context   int64 // 0 is the whole text
 	state     *engine.State
-	at        int64 // tokens of the piece so far
-	last      int32 // its last, or bos: what predicts the next; -1 for none
+	at        int64   // tokens of the piece so far
+	last      int32   // its last, or bos: what predicts the next; -1 for none
+	piece     []int32 // what there is of it, where only its end is scored
 	spent     time.Duration
 	all       stats.Surprise
 	positions []stats.Surprise // bucket i ends before position firstBucket << i
@@ -84,6 +86,9 @@ func (p *perplexity) run(ctx context.Context, text *corpus.Reader, lengths []int
 	}
 	for _, r := range p.reading {
 		if r.all.Tokens() == 0 {
+			if p.end > 0 {
+				return fmt.Errorf("%s: the text has %d tokens, no whole piece of %d", p.file, p.tokens, r.context)
+			}
 			return fmt.Errorf("%s: the text has a single token, and nothing predicts it", p.file)
 		}
 	}
@@ -113,6 +118,9 @@ func (p *perplexity) batches(ctx context.Context, ids []int32, progress func(don
 
 // read takes in tokens, as many pieces as they fill.
 func (r *reading) read(ctx context.Context, ids []int32) error {
+	if r.end > 0 {
+		return r.collect(ctx, ids)
+	}
 	for len(ids) > 0 {
 		if r.context > 0 && r.at == r.context {
 			if err := r.state.Reset(); err != nil {
@@ -148,6 +156,52 @@ func (r *reading) score(ctx context.Context, targets []int32) error {
 		}
 		return nil
 	})
+}
+
+// collect takes in tokens, and scores the end of every piece that they make whole.
+func (r *reading) collect(ctx context.Context, ids []int32) error {
+	for len(ids) > 0 {
+		n := min(len(ids), int(r.context)-len(r.piece))
+		r.piece, ids = append(r.piece, ids[:n]...), ids[n:]
+		if len(r.piece) < int(r.context) {
+			continue
+		}
+		if err := r.state.Reset(); err != nil {
+			return err
+		}
+		tokens := r.piece[:len(r.piece)-1]
+		if r.bos >= 0 {
+			tokens = append([]int32{r.bos}, tokens...)
+		}
+		nats, err := r.surprises(ctx, tokens, r.piece[len(r.piece)-len(tokens):])
+		if err != nil {
+			return err
+		}
+		r.at = r.context - int64(r.end)
+		for _, x := range nats {
+			id := r.piece[r.at]
+			r.all.Add(float64(x), r.bytes[id])
+			r.bucket().Add(float64(x), r.bytes[id])
+			r.at++
+		}
+		r.piece = r.piece[:0]
+	}
+	return nil
+}
+
+// surprises are those at the last of some targets, in nats.
+func (r *reading) surprises(ctx context.Context, tokens, targets []int32) (nats []float32, err error) {
+	if r.drop != nil {
+		return r.ScoreLast(ctx, r.state, tokens, targets[len(targets)-r.end:], *r.drop)
+	}
+	err = r.Score(ctx, r.state, tokens, targets, func(_ int, more []float32) error {
+		nats = append(nats, more...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return nats[len(nats)-r.end:], nil
 }
 
 // bucket is where the token at position at belongs.

@@ -70,11 +70,13 @@ func (a *asking) close() {
 // ask puts prompts to the model and returns what it writes after each. What all prompts that are left
 // begin with is read once: the state is branched there.
 func (a *asking) ask(ctx context.Context, prompts []retrieval.Prompt) ([]reply, error) {
-	if err := a.trunk.Reset(); err != nil {
-		return nil, err
-	}
 	var replies []reply
 	for i, p := range prompts {
+		if i == 0 || a.drop != nil {
+			if err := a.trunk.Reset(); err != nil {
+				return nil, err
+			}
+		}
 		wrote, err := a.answer(ctx, prompts[i:])
 		if err != nil {
 			return nil, err
@@ -87,6 +89,9 @@ func (a *asking) ask(ctx context.Context, prompts []retrieval.Prompt) ([]reply, 
 // answer is what the model writes after the first of some prompts. The trunk has read what it shares
 // with the others after that, or all of it when there are none.
 func (a *asking) answer(ctx context.Context, prompts []retrieval.Prompt) (string, error) {
+	if a.drop != nil { // of whole prompts
+		return a.continuation(ctx, a.trunk, prompts[0].Tokens)
+	}
 	at, to := int(a.trunk.Position()), shared(prompts)
 	if len(prompts) == 1 {
 		return a.continuation(ctx, a.trunk, prompts[0].Tokens[at:])
@@ -120,6 +125,13 @@ func (a *asking) continuation(ctx context.Context, state *engine.State, prompt [
 	var text strings.Builder
 	options := engine.GenerateOptions{MaxTokens: retrieval.AnswerTokens,
 		Progress: func(done, _ int) { a.progress(a.done+int64(done), a.total) }}
+	read := len(prompt)
+	if a.drop != nil {
+		if _, err := a.decimate(ctx, state, prompt, *a.drop, options.Progress); err != nil {
+			return "", err
+		}
+		prompt = nil
+	}
 	for id, err := range a.Generate(ctx, state, prompt, options) {
 		if err != nil {
 			return "", err
@@ -129,16 +141,18 @@ func (a *asking) continuation(ctx context.Context, state *engine.State, prompt [
 			break
 		}
 	}
-	a.done += int64(len(prompt))
+	a.done += int64(read)
 	return text.String() + stream.Flush(), nil
 }
 
 // toRead is how many tokens asking prompts takes.
-func toRead(prompts []retrieval.Prompt) int64 {
+func (e *opened) toRead(prompts []retrieval.Prompt) int64 {
 	total, at := 0, 0
 	for i, p := range prompts {
 		to := len(p.Tokens)
-		if i+1 < len(prompts) {
+		if e.drop != nil {
+			at = 0
+		} else if i+1 < len(prompts) {
 			to = max(at, shared(prompts[i:]))
 		}
 		total += to - at + len(p.Tokens) - to
@@ -160,7 +174,7 @@ func retrievalFlags() []cli.Flag {
 
 // checkRetrieval finds what is wrong with retrievalFlags, and with those of the engine.
 func checkRetrieval(c *cli.Context) error {
-	return cmp.Or(noArguments(c), checkEngineFlags(c), atLeast(c, "trials", 1), checkPlot(c))
+	return cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), atLeast(c, "trials", 1), checkPlot(c))
 }
 
 // readOnce refuses standard input for a text that two models read.

@@ -137,7 +137,7 @@ func TestToRead(t *testing.T) {
 		for _, text := range test.prompts {
 			prompts = append(prompts, prompt(text))
 		}
-		if got := toRead(prompts); got != test.want {
+		if got := (&opened{}).toRead(prompts); got != test.want {
 			t.Errorf("%v: %d tokens, want %d", test.prompts, got, test.want)
 		}
 	}
