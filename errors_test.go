@@ -26,18 +26,17 @@ func TestClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, f := session(t, m), session(t, m)
-	batch, err := m.NewBatch(2)
+	scheduler, err := m.NewScheduler(engine.SchedulerOptions{Places: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, s, prompt, warm(3, 1))
 	write(t, f, prompt, warm(3, 1))
-	batch.Close()
-	batch.Close()
-	_, err = batch.Join(t.Context(), f.State(), []int32{1}, engine.GenerateOptions{MaxTokens: 1})
-	wantIs(t, "joining a closed batch", err, mmrun.ErrClosed)
-	_, err = batch.Next(t.Context())
-	wantIs(t, "the next of a closed batch", err, mmrun.ErrClosed)
+	request := engine.Request{Prompt: []int32{1}, LogProbs: -1}
+	scheduler.Close()
+	scheduler.Close()
+	_, err = scheduler.Submit(t.Context(), request)
+	wantIs(t, "a request to a closed scheduler", err, mmrun.ErrClosed)
 	s.Close()
 	s.Close()
 	wantClosed(t, "a closed session", s)
@@ -50,10 +49,8 @@ func TestClosed(t *testing.T) {
 	wantClosed(t, "a session of a closed model", f)
 	_, err = m.NewSession()
 	wantIs(t, "a session of a closed model", err, mmrun.ErrClosed)
-	_, err = m.NewBatch(1)
-	wantIs(t, "a batch of a closed model", err, mmrun.ErrClosed)
-	_, err = batch.Next(t.Context())
-	wantIs(t, "a batch of a closed model", err, mmrun.ErrClosed)
+	_, err = m.NewScheduler(engine.SchedulerOptions{Places: 1})
+	wantIs(t, "a scheduler of a closed model", err, mmrun.ErrClosed)
 }
 
 // wantClosed checks that all that a session can do says that it is closed.
@@ -123,27 +120,6 @@ func bytesOf(text string) (ids []int32) {
 	return ids
 }
 
-func TestBatchFull(t *testing.T) {
-	m := bundled(t)
-	batch, err := m.NewBatch(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer batch.Close()
-	s := session(t, m)
-	q, err := batch.Join(t.Context(), s.State(), bytesOf(prompt), engine.GenerateOptions{MaxTokens: 5})
-	if err != nil || batch.Room() != 0 {
-		t.Fatalf("%v, room for %d", err, batch.Room())
-	}
-	other := session(t, m).State()
-	_, err = batch.Join(t.Context(), other, bytesOf(prompt), engine.GenerateOptions{MaxTokens: 5})
-	wantIs(t, "a second sequence", err, mmrun.ErrBatchFull)
-	batch.Leave(q)
-	if _, err = batch.Join(t.Context(), other, bytesOf(prompt), engine.GenerateOptions{MaxTokens: 5}); err != nil {
-		t.Errorf("there is room again: %v", err)
-	}
-}
-
 // TestOtherModel: a session belongs to its model, saved or not, and keeps what it has.
 func TestOtherModel(t *testing.T) {
 	one, other := open(t, modelDir(t, refmodel.MemMamba, 1)), open(t, modelDir(t, refmodel.MemMamba, 2))
@@ -155,13 +131,13 @@ func TestOtherModel(t *testing.T) {
 	for _, err := range one.Generate(t.Context(), foreign.State(), nil, engine.GenerateOptions{MaxTokens: 1}) {
 		wantIs(t, "a state of another model", err, mmrun.ErrOtherModel)
 	}
-	batch, err := one.NewBatch(1)
+	scheduler, err := one.NewScheduler(engine.SchedulerOptions{Places: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer batch.Close()
-	_, err = batch.Join(t.Context(), foreign.State(), []int32{1}, engine.GenerateOptions{MaxTokens: 1})
-	wantIs(t, "joining with a state of another model", err, mmrun.ErrOtherModel)
+	defer scheduler.Close()
+	_, err = scheduler.Submit(t.Context(), engine.Request{From: foreign.State(), Prompt: []int32{1}, LogProbs: -1})
+	wantIs(t, "going on from a state of another model", err, mmrun.ErrOtherModel)
 	if !bytes.Equal(save(t, s), before) {
 		t.Error("what was refused changed the session")
 	}

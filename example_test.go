@@ -2,7 +2,9 @@ package mmrun_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log"
 
 	"github.com/mmrun/mmrun"
@@ -105,51 +107,45 @@ func ExampleSession_MarshalBinary() {
 	// Output: 34 tokens
 }
 
-// Take several sequences on together, so that the weights are read once for all of them.
-func ExampleModel_batch() {
+// Continue several texts together, so that the weights are read once for all of them. Requests may come at any time.
+func ExampleModel_scheduler() {
 	m, err := mmrun.Open("models/novels-memmamba", mmrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer m.Close()
-	s, err := m.NewSession() // reads the prompts, one after the other
+	scheduler, err := m.NewScheduler(engine.SchedulerOptions{Places: 8})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer s.Close()
-	batch, err := m.NewBatch(2)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer batch.Close()
-	texts := map[*engine.Sequence]*mmrun.Text{}
+	defer scheduler.Close()
+	var streams []*engine.Stream
 	for _, prompt := range []string{"Once upon a ti", "He did not say anyt"} {
 		ids, err := m.Tokenizer().Encode(prompt)
 		if err != nil {
 			log.Fatal(err)
 		}
-		if err := s.Reset(); err != nil {
-			log.Fatal(err)
-		}
-		q, err := batch.Join(context.Background(), s.State(), ids, engine.GenerateOptions{MaxTokens: 5})
+		stream, err := scheduler.Submit(context.Background(), engine.Request{
+			Prompt: ids, Options: engine.GenerateOptions{MaxTokens: 5}, LogProbs: -1,
+		})
 		if err != nil {
 			log.Fatal(err)
 		}
-		texts[q] = mmrun.NewText(m.Tokenizer(), nil)
+		streams = append(streams, stream)
 	}
-	for batch.Room() < 2 {
-		fresh, err := batch.Next(context.Background())
-		if err != nil {
-			log.Fatal(err)
-		}
-		for _, q := range fresh {
-			texts[q].Add(q.Token)
-			if q.Ended {
-				texts[q].End(5, false, false)
+	for _, stream := range streams {
+		text := mmrun.NewText(m.Tokenizer(), nil)
+		for {
+			token, err := stream.Next(context.Background())
+			if errors.Is(err, io.EOF) {
+				break
 			}
+			if err != nil {
+				log.Fatal(err)
+			}
+			text.Add(token.ID)
 		}
-	}
-	for _, text := range texts {
+		text.End(5, false, false)
 		fmt.Printf("%d tokens, %s\n", len(text.Tokens), text.Finish)
 	}
 	// Output:

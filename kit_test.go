@@ -203,6 +203,6 @@ func wantIs(t *testing.T, what string, err, is error) {
 
 // sentinels are the errors that callers test for.
 var sentinels = []error{
-	mmrun.ErrClosed, mmrun.ErrEmptyPrompt, mmrun.ErrTooLong, mmrun.ErrBatchFull, mmrun.ErrOtherModel, mmrun.ErrRefused, mmrun.ErrFailed,
+	mmrun.ErrClosed, mmrun.ErrEmptyPrompt, mmrun.ErrTooLong, mmrun.ErrOtherModel, mmrun.ErrRefused, mmrun.ErrFailed,
 	mmrun.ErrNoDevice, mmrun.ErrNoLoader, mmrun.ErrOutOfMemory, mmrun.ErrDeviceLost, fs.ErrNotExist,
 }

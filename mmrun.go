@@ -42,7 +42,6 @@ var (
 	ErrClosed      = engine.ErrClosed      // the model, session or batch is closed
 	ErrEmptyPrompt = engine.ErrEmptyPrompt // there is nothing to continue
 	ErrTooLong     = engine.ErrTooLong     // the sequence is longer than the model takes
-	ErrBatchFull   = engine.ErrBatchFull   // the batch has no room for another sequence
 	ErrOtherModel  = engine.ErrOtherModel  // a state of another model
 	ErrRefused     = engine.ErrRefused     // a file that cannot be used: a model's, or a saved state
 	ErrFailed      = engine.ErrFailed      // a call failed on the device: reset or load the session

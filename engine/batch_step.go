@@ -40,7 +40,7 @@ func stepRows(sequences, most int) int {
 }
 
 // allocate makes the memory of a batch of n, and the step of all of them, which needs the most.
-func (b *Batch) allocate(n int) (err error) {
+func (b *batch) allocate(n int) (err error) {
 	m := b.model
 	for name, bytes := range map[string]int64{
 		ops.ParamsSlot: 2 * paramsBlock, // of the step, then of what is due before it
@@ -90,7 +90,7 @@ func (b *Batch) allocate(n int) (err error) {
 }
 
 // plan makes the programs of a step of rows.
-func (b *Batch) plan(rows int) (*batchStep, error) {
+func (b *batch) plan(rows int) (*batchStep, error) {
 	s, vocab := &batchStep{rows: rows}, b.model.sizes.Vocab
 	builds := []func(*Pass){b.link.buildStep, func(p *Pass) { b.link.buildChoose(p, vocab) }, b.link.buildFetch}
 	wanted := []bool{true, chooses(b.model.sizes), !b.link.unified}
@@ -107,7 +107,7 @@ func (b *Batch) plan(rows int) (*batchStep, error) {
 }
 
 // record binds the programs of a step, unless they are bound.
-func (b *Batch) record(s *batchStep) (*batchStep, error) {
+func (b *batch) record(s *batchStep) (*batchStep, error) {
 	for i, into := range []**graph.Recording{&s.step, &s.choose, &s.fetch} {
 		if s.programs[i] == nil || *into != nil {
 			continue
@@ -121,7 +121,7 @@ func (b *Batch) record(s *batchStep) (*batchStep, error) {
 }
 
 // step returns the step for so many sequences.
-func (b *Batch) step(sequences int) (*batchStep, error) {
+func (b *batch) step(sequences int) (*batchStep, error) {
 	rows := stepRows(sequences, b.layout.sequences)
 	for _, s := range b.steps {
 		if s.rows == rows {
@@ -137,13 +137,13 @@ func (b *Batch) step(sequences int) (*batchStep, error) {
 }
 
 // planBegin makes the program of windows that begin in so many rows.
-func (b *Batch) planBegin(rows int) (*batchBegin, error) {
+func (b *batch) planBegin(rows int) (*batchBegin, error) {
 	program, err := b.model.plan(b.layout, rows, b.link.buildBegin)
 	return &batchBegin{rows: rows, program: program}, err
 }
 
 // begin returns what is due in so many sequences whose windows begin together.
-func (b *Batch) begin(sequences int) (_ *graph.Recording, err error) {
+func (b *batch) begin(sequences int) (_ *graph.Recording, err error) {
 	rows := stepRows(sequences, b.layout.sequences)
 	i := slices.IndexFunc(b.begins, func(one *batchBegin) bool { return one.rows == rows })
 	if i < 0 {
@@ -160,15 +160,26 @@ func (b *Batch) begin(sequences int) (_ *graph.Recording, err error) {
 	return one.begin, err
 }
 
-// feed starts the step that feeds every sequence its token, with what is due before it, in one go.
-func (b *Batch) feed() error {
-	if len(b.active) == 0 {
-		return nil
-	}
-	for _, q := range b.active { // first, since it closes recordings
-		if err := b.reserve(q.row, q.position+1, q.position); err != nil {
-			return err
+// grow makes room for the next token of every sequence. One for which there is none leaves, with its error.
+func (b *batch) grow() error {
+	for i := 0; i < len(b.active); {
+		q := b.active[i]
+		if q.err = b.reserve(q.row, q.position+1, q.position); q.err == nil {
+			i++
+			continue
 		}
+		if b.failed != nil {
+			return b.failed
+		}
+		b.leave(q)
+	}
+	return nil
+}
+
+// feed starts the step that feeds every sequence its token, with what is due before it, in one go.
+func (b *batch) feed() error {
+	if err := b.grow(); err != nil || len(b.active) == 0 { // first, since it closes recordings
+		return err
 	}
 	b.submit = b.submit[:0]
 	ids, all, due, begins := b.link.mapped(idsSlot), b.link.params(0), b.link.params(1), 0
@@ -203,13 +214,13 @@ func (b *Batch) feed() error {
 	b.choice, b.fetched, b.fed = step, step.fetch == nil, append(b.fed[:0], b.active...)
 	for _, q := range b.active {
 		q.position++
-		q.recent = remembered(q.recent, q.Token)
+		q.chosen, q.recent = false, remembered(q.recent, q.Token)
 	}
 	return nil
 }
 
 // positions are those of the sequences by row of the state; 0 where there is none.
-func (b *Batch) positions() []int64 {
+func (b *batch) positions() []int64 {
 	b.at = append(b.at[:0], make([]int64, b.layout.sequences)...)
 	for _, q := range b.active {
 		b.at[q.row] = q.position
@@ -218,7 +229,7 @@ func (b *Batch) positions() []int64 {
 }
 
 // spans are where programs of the batch find everything, their parameters in one of the blocks.
-func (b *Batch) spans(block int) graph.Spans {
+func (b *batch) spans(block int) graph.Spans {
 	own := map[string]vk.Span{}
 	if b.buffer != nil {
 		own[stateSlot] = b.buffer.Whole()
@@ -227,16 +238,12 @@ func (b *Batch) spans(block int) graph.Spans {
 		g.slots(own, row)
 	}
 	slots := b.link.slots(own)
-	for _, name := range []string{ops.ParamsSlot, ops.ParamsSlot + hostSide} {
-		if span, ok := slots[name]; ok {
-			slots[name] = span.Buffer.Span(int64(block)*paramsBlock, ops.ParamsBytes)
-		}
-	}
+	pickParams(slots, block)
 	return graph.Spans{Arena: b.arena.Whole(), Slots: slots}
 }
 
 // closeRecordings gives back what is bound to the batch's memory. Their programs stay.
-func (b *Batch) closeRecordings() {
+func (b *batch) closeRecordings() {
 	closing := func(all ...**graph.Recording) {
 		for _, r := range all {
 			if *r != nil {

@@ -10,7 +10,6 @@ var (
 	ErrClosed      = errors.New("closed")
 	ErrEmptyPrompt = errors.New("no tokens given")
 	ErrTooLong     = errors.New("the sequence is too long for the model")
-	ErrBatchFull   = errors.New("the batch has no room")
 	ErrOtherModel  = errors.New("of another model")
 	ErrRefused     = errors.New("refused") // of a saved state that is none, was cut short or altered
 	ErrFailed      = errors.New("the state is undefined since a call failed on the device; reset or load it")

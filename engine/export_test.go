@@ -59,7 +59,7 @@ func (m *Model) Fetches() bool { return m.programs.fetch != nil }
 // ChoiceBytes are what the host reads of a choice.
 func (k *link) ChoiceBytes() int64  { return k.spans[choicesSlot+hostSide].Size }
 func (m *Model) ChoiceBytes() int64 { return m.programs.ChoiceBytes() }
-func (b *Batch) ChoiceBytes() int64 { return b.link.ChoiceBytes() }
+func (b *batch) ChoiceBytes() int64 { return b.link.ChoiceBytes() }
 
 // Reserve makes room for so many tokens.
 func (s *State) Reserve(tokens int64) error { return s.reserve(tokens) }
@@ -67,11 +67,8 @@ func (s *State) Reserve(tokens int64) error { return s.reserve(tokens) }
 // CloseRecordings gives back what is bound to the state.
 func (s *State) CloseRecordings() { s.closeRecordings() }
 
-// Fed is how many tokens of a sequence were fed.
-func (q *Sequence) Fed() int64 { return q.position }
-
 // StepOf plans a step of so many sequences.
-func (b *Batch) StepOf(rows int) (step, choose *graph.Program, err error) {
+func (b *batch) StepOf(rows int) (step, choose *graph.Program, err error) {
 	s, err := b.plan(rows)
 	if err != nil {
 		return nil, nil, err
@@ -80,10 +77,10 @@ func (b *Batch) StepOf(rows int) (step, choose *graph.Program, err error) {
 }
 
 // Submitted is how many programs the last step sent to the device.
-func (b *Batch) Submitted() int { return len(b.submit) }
+func (b *batch) Submitted() int { return len(b.submit) }
 
 // BeginOf plans what is due in so many sequences whose windows begin.
-func (b *Batch) BeginOf(rows int) (*graph.Program, error) {
+func (b *batch) BeginOf(rows int) (*graph.Program, error) {
 	one, err := b.planBegin(rows)
 	return one.program, err
 }
@@ -117,7 +114,7 @@ func (b *Batch) Logits(q *Sequence) ([]float32, error) {
 		return nil, err
 	}
 	logits := make([]float32, b.model.sizes.Vocab)
-	return logits, b.link.readLogits(logits, slices.Index(b.fed, q))
+	return logits, b.link.readLogits(logits, slices.Index(b.fed, q.sequence))
 }
 
 // nowhere is a place without memory.
@@ -159,7 +156,7 @@ func Compile(device *vk.Device, src checkpoint.Source, to *quant.Format, batches
 	if err == nil {
 		_, err = m.plan(m.layout, p.rowsBlock, func(pass *Pass) { p.buildScore(pass, m.sizes.Vocab) })
 	}
-	b := &Batch{model: m, layout: newLayout(m.config.Parts(), MaxBatch), link: newLink(device, p.unified)}
+	b := &batch{model: m, layout: newLayout(m.config.Parts(), MaxBatch), link: newLink(device, p.unified)}
 	for _, rows := range batches {
 		if err == nil {
 			_, err = b.plan(rows)

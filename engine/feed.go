@@ -148,9 +148,17 @@ func (m *Model) check(s *State, tokens []int32) error {
 	if len(tokens) == 0 {
 		return ErrEmptyPrompt
 	}
+	if s.lane != nil {
+		return fmt.Errorf("the state is a scheduler's: a clone of it may be fed")
+	}
 	if total := s.position + int64(len(tokens)); total > m.sizes.MaxTokens {
 		return &TooLongError{Tokens: total, Most: m.sizes.MaxTokens}
 	}
+	return m.checkIDs(tokens)
+}
+
+// checkIDs refuses tokens that are none of the vocabulary.
+func (m *Model) checkIDs(tokens []int32) error {
 	for i, id := range tokens {
 		if id < 0 || int(id) >= m.sizes.Vocab {
 			return fmt.Errorf("token %d: id %d is outside the vocabulary of %d", i, id, m.sizes.Vocab)

@@ -115,6 +115,15 @@ func (k *link) params(block int) params { return k.mapped(ops.ParamsSlot)[block*
 // paramsBlock is how far the parameters of programs that run in one submission lie apart.
 const paramsBlock = (ops.ParamsBytes + 255) / 256 * 256
 
+// pickParams makes the slot of parameters that of one of the blocks.
+func pickParams(slots map[string]vk.Span, block int) {
+	for _, name := range []string{ops.ParamsSlot, ops.ParamsSlot + hostSide} {
+		if span, ok := slots[name]; ok {
+			slots[name] = span.Buffer.Span(int64(block)*paramsBlock, ops.ParamsBytes)
+		}
+	}
+}
+
 func (b params) put(i int, v uint32) { binary.LittleEndian.PutUint32(b[4*i:], v) }
 
 // pass is of so many tokens of each of so many sequences.

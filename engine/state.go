@@ -23,6 +23,7 @@ type State struct {
 	recorded map[*graph.Program]*graph.Recording // nil when closed
 	onWindow func(window int64) error
 	failed   error // of the device, after which the sequence is undefined
+	lane     *lane // whose state it is, or nil
 }
 
 // Timings are how long the tokens of a state took so far.
@@ -186,6 +187,7 @@ func (s *State) Reset() error {
 	return s.reset()
 }
 
+// reset makes the state that of an empty sequence.
 func (s *State) reset() error {
 	s.position, s.logits, s.recent, s.next, s.timings = 0, nil, nil, nil, Timings{}
 	if s.buffer != nil { // nobody looks behind the position in a growing part
@@ -213,20 +215,28 @@ func (s *State) Clone() (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = clone.reserve(s.position); err == nil {
-		pairs := clone.grown.pairs(s.grown, s.position)
-		if s.buffer != nil {
-			pairs = append(pairs, [2]vk.Span{clone.buffer.Whole(), s.buffer.Whole()})
-		}
-		err = m.copy(pairs...)
-	}
-	if err != nil {
+	if err := clone.copyOf(s); err != nil {
 		clone.close()
 		return nil, err
 	}
-	clone.position, clone.logits = s.position, slices.Clone(s.logits)
-	clone.recent, clone.next = slices.Clone(s.recent), slices.Clone(s.next)
 	return clone, nil
+}
+
+// copyOf makes s what another sequence is, of which nothing is under way.
+func (s *State) copyOf(from *State) error {
+	if err := s.reserve(from.position); err != nil {
+		return err
+	}
+	pairs := s.grown.pairs(from.grown, from.position)
+	if s.buffer != nil {
+		pairs = append(pairs, [2]vk.Span{s.buffer.Whole(), from.buffer.Whole()})
+	}
+	if err := s.model.copy(pairs...); err != nil {
+		return s.fail(err)
+	}
+	s.position, s.logits = from.position, slices.Clone(from.logits)
+	s.recent, s.next = slices.Clone(from.recent), slices.Clone(from.next)
+	return nil
 }
 
 // copy copies spans, to the first of each pair from the second, and waits for its end.
@@ -277,9 +287,14 @@ func (s *State) run(program *graph.Program, before *graph.Recording) error {
 // spans are where programs find the state and what they share.
 func (s *State) spans() graph.Spans {
 	own := map[string]vk.Span{}
-	if s.buffer != nil {
-		own[stateSlot] = s.buffer.Whole()
-	}
-	s.grown.slots(own, 0)
+	s.ownSpans(own)
 	return graph.Spans{Arena: s.model.arena.Whole(), Slots: s.model.programs.slots(own)}
+}
+
+// ownSpans adds where the parts of the state are.
+func (s *State) ownSpans(to map[string]vk.Span) {
+	if s.buffer != nil {
+		to[stateSlot] = s.buffer.Whole()
+	}
+	s.grown.slots(to, 0)
 }

@@ -22,18 +22,24 @@ type Recording struct {
 }
 
 // Record writes the program into command buffers. Close gives them back.
-func (p *Program) Record(s Spans) (*Recording, error) { return p.record(s, false) }
+func (p *Program) Record(s Spans) (*Recording, error) { return p.record(s, pieceTime, false) }
+
+// RecordFine is Record in pieces that a slow device does in so long a time, as far as a program can be cut: for one
+// that is submitted by Slices.
+func (p *Program) RecordFine(s Spans, most time.Duration) (*Recording, error) {
+	return p.record(s, most, false)
+}
 
 // RecordTimed is Record with a time stamp after every kernel and a barrier between all of them, so
 // that each is timed alone.
-func (p *Program) RecordTimed(s Spans) (*Recording, error) { return p.record(s, true) }
+func (p *Program) RecordTimed(s Spans) (*Recording, error) { return p.record(s, pieceTime, true) }
 
-func (p *Program) record(s Spans, timed bool) (*Recording, error) {
+func (p *Program) record(s Spans, most time.Duration, timed bool) (*Recording, error) {
 	if s.Arena.Size < p.arena {
 		return nil, fmt.Errorf("arena: %d bytes, the program needs %d", s.Arena.Size, p.arena)
 	}
 	r := &Recording{device: p.device, timed: timed}
-	for _, nodes := range p.cut() {
+	for _, nodes := range p.cut(most) {
 		if err := r.record(nodes, s); err != nil {
 			r.Close()
 			return nil, err
@@ -43,13 +49,13 @@ func (p *Program) record(s Spans, timed bool) (*Recording, error) {
 }
 
 // cut parts the nodes where there is too much for a piece, when sequences are as long as they may be.
-func (p *Program) cut() (parts [][]node) {
+func (p *Program) cut(most time.Duration) (parts [][]node) {
 	pace, first := vk.NewPace(vk.Other), 0
 	var all vk.Load
 	for i := range p.nodes {
 		n := &p.nodes[i]
 		load := n.load(n.cost.plus(n.growth.Each, n.growth.Most))
-		if i > first && pace.Time(all.Add(load)) > pieceTime {
+		if i > first && pace.Time(all.Add(load)) > most {
 			parts, first, all = append(parts, p.nodes[first:i]), i, vk.Load{}
 		}
 		all = all.Add(load)

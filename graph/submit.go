@@ -105,3 +105,38 @@ func Run(rs ...*Recording) error {
 	}
 	return pending.Wait()
 }
+
+// Slices are programs that go to the device bit by bit, so that other work comes between.
+type Slices struct{ c cutter }
+
+// Slice makes slices of programs of one device, one after another; nil ones are left out.
+func Slice(rs ...*Recording) *Slices {
+	s := &Slices{}
+	for _, r := range rs {
+		if r != nil && len(r.pieces) > 0 {
+			s.c.programs = append(s.c.programs, r)
+		}
+	}
+	return s
+}
+
+// Done says whether all is submitted.
+func (s *Slices) Done() bool { return len(s.c.programs) == 0 }
+
+// Next submits what the device is thought to do within a time, at least one piece unless all is submitted, and
+// returns how long it is thought to take.
+func (s *Slices) Next(within time.Duration) (vk.Pending, time.Duration, error) {
+	if s.Done() {
+		return vk.Pending{}, 0, nil
+	}
+	var room [64]*vk.Commands
+	device := s.c.programs[0].device
+	s.c.pace = device.Pace()
+	s.c.pace.Target = min(s.c.pace.Target, within)
+	lists, load := s.c.next(room[:0])
+	for len(s.c.programs) > 0 && s.c.piece == len(s.c.programs[0].pieces) {
+		s.c.programs, s.c.piece = s.c.programs[1:], 0
+	}
+	pending, err := device.SubmitLoad(load, lists...)
+	return pending, s.c.pace.Time(load), err
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -31,23 +32,18 @@ func batchFlags() []cli.Flag {
 type batchRun struct {
 	*generation // with the options of all texts
 	lines       []*batchLine
-	of          map[*engine.Sequence]*batchLine
-	begun       int // lines that have joined
 	printed     int
-	ended       int
-	generated   int           // tokens
-	took        time.Duration // for them
-	memory      int64         // of the device, at the most
+	took        time.Duration // for all
+	stats       engine.SchedulerStats
+	memory      int64 // of the device, at the most
 	print       func(value any) error
 }
 
 // batchLine is one line's text.
 type batchLine struct {
-	text           *mmrun.Text // nil when it is printed
-	prompt         []int32
-	fed            int // its tokens
-	joined         time.Time
-	read, generate time.Duration
+	text   *mmrun.Text // the scheduler's, until the stream has ended
+	prompt []int32
+	stream *engine.Stream
 }
 
 // batchReport is a line of the output.
@@ -61,7 +57,7 @@ type batchReport struct {
 	Timings      batchTimings `json:"timings"`
 }
 
-// batchTimings are in seconds and tokens per second; a text's time to generate is shared with others.
+// batchTimings are in seconds and tokens per second; a text's time is shared with others.
 type batchTimings struct {
 	Prompt       float64 `json:"prompt_s"`
 	Generate     float64 `json:"generate_s"`
@@ -70,7 +66,7 @@ type batchTimings struct {
 }
 
 func batchAction(c *cli.Context) (err error) {
-	b := &batchRun{generation: &generation{}, of: map[*engine.Sequence]*batchLine{}, print: func(value any) error { return printJSON(c, value) }}
+	b := &batchRun{generation: &generation{}, print: func(value any) error { return printJSON(c, value) }}
 	if err := b.readFlags(c); err != nil {
 		return err
 	}
@@ -93,6 +89,9 @@ func batchAction(c *cli.Context) (err error) {
 		defer b.close(&err)
 	}
 	if err = cmp.Or(<-encoded, err); err != nil {
+		return err
+	}
+	if err := b.checkLines(in.name, src); err != nil {
 		return err
 	}
 	b.options.Sample.Vocab = b.tok.VocabSize() // rows beyond it are padding
@@ -144,129 +143,105 @@ func (b *batchRun) encode(name string, prompts []string, src source) (err error)
 		if err != nil {
 			return fmt.Errorf("%s: line %d: %w", name, i+1, err)
 		}
-		b.lines = append(b.lines, &batchLine{text: mmrun.NewText(b.tok, b.stop), prompt: ids, fed: len(ids)})
+		b.lines = append(b.lines, &batchLine{text: mmrun.NewText(b.tok, b.stop), prompt: ids})
+	}
+	return nil
+}
+
+// checkLines finds what the model does not take, before anything is generated.
+func (b *batchRun) checkLines(name string, src source) error {
+	sizes := b.Sizes()
+	for i, line := range b.lines {
+		err := src.checkFit(line.prompt, sizes.Vocab)
+		if n := int64(len(line.prompt)); err == nil && n > sizes.MaxTokens {
+			err = &engine.TooLongError{Tokens: n, Most: sizes.MaxTokens}
+		}
+		if err != nil {
+			return fmt.Errorf("%s: line %d: %w", name, i+1, err)
+		}
 	}
 	return nil
 }
 
 // run continues all lines, so many at a time: when one has ended the next takes its place.
 func (b *batchRun) run(ctx context.Context, size int) error {
-	batch, err := b.NewBatch(size)
+	scheduler, err := b.NewScheduler(engine.SchedulerOptions{Places: size})
 	if err != nil {
 		return err
 	}
-	defer batch.Close()
-	prompts, err := b.NewState()
-	if err != nil {
-		return err
-	}
-	defer prompts.Close()
-	b.memory = b.Memory().Allocated
-	progress := b.console.progress("batch", b.words)
-	for b.ended < len(b.lines) && err == nil {
-		if err = b.join(ctx, batch, prompts); err == nil {
-			err = b.next(ctx, batch)
+	defer scheduler.Close()
+	start := time.Now()
+	for _, line := range b.lines {
+		line.stream, err = scheduler.Submit(ctx, engine.Request{Prompt: line.prompt, Options: b.options, LogProbs: -1, Until: func(token int32) bool {
+			line.text.Add(token)
+			return line.text.Finish != ""
+		}})
+		if err != nil {
+			return err
 		}
-		progress(int64(b.ended), int64(len(b.lines)))
 	}
-	if errors.Is(err, context.Canceled) {
-		return cmp.Or(b.interrupt(), err)
+	progress := b.console.progress("batch", b.words)
+	tell := func() {
+		b.stats, b.took = scheduler.Stats(), time.Since(start)
+		b.memory = max(b.memory, b.Memory().Allocated)
+		progress(int64(b.printed), int64(len(b.lines)))
+	}
+	for i, line := range b.lines {
+		ended := drained(line.stream, tell)
+		if ended != nil && !errors.Is(ended, context.Canceled) {
+			return ended
+		}
+		err = cmp.Or(err, ended)
+		if line.stream.Timings() != (engine.Timings{}) { // it got a place
+			if err := b.end(i, ended != nil); err != nil {
+				return err
+			}
+		}
+		tell()
 	}
 	return err
 }
 
-// join begins lines as long as there is room.
-func (b *batchRun) join(ctx context.Context, batch *engine.Batch, prompts *engine.State) error {
-	for b.begun < len(b.lines) && batch.Room() > 0 {
-		line, start := b.lines[b.begun], time.Now()
-		if err := prompts.Reset(); err != nil {
+// drained takes tokens until a stream ends, and returns why unless it is its natural end. They are in the line's
+// text already.
+func drained(stream *engine.Stream, each func()) error {
+	for {
+		_, err := stream.Next(context.Background())
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			return err
 		}
-		q, err := batch.Join(ctx, prompts, line.prompt, b.options)
-		if err != nil {
-			return err
-		}
-		line.joined = time.Now()
-		line.read = line.joined.Sub(start)
-		b.of[q] = line
-		b.begun++
+		each()
 	}
-	return nil
 }
 
-// next takes a token of every sequence, and prints what has ended.
-func (b *batchRun) next(ctx context.Context, batch *engine.Batch) error {
-	start := time.Now()
-	fresh, err := batch.Next(ctx)
-	b.took += time.Since(start)
-	if err != nil {
-		return err
-	}
-	for _, q := range fresh {
-		line := b.of[q]
-		if !q.Stopped {
-			b.generated++
-			line.text.Add(q.Token)
-		}
-		if line.text.Finish == "" && !q.Ended {
-			continue
-		}
-		batch.Leave(q)
-		delete(b.of, q)
-		b.end(line, false)
-	}
-	return b.printEnded()
-}
-
-func (b *batchRun) end(line *batchLine, interrupted bool) {
-	line.generate = time.Since(line.joined)
-	b.ended++
+// end prints a line that has ended.
+func (b *batchRun) end(index int, interrupted bool) error {
+	line, spent := b.lines[index], b.lines[index].stream.Timings()
 	line.text.End(b.options.MaxTokens, interrupted, false)
-}
-
-// printEnded prints the lines that have ended, as far as all before them have.
-func (b *batchRun) printEnded() error {
-	for ; b.printed < b.begun && b.lines[b.printed].text.Finish != ""; b.printed++ {
-		line := b.lines[b.printed]
-		err := b.print(batchReport{
-			Index: b.printed, Seed: b.options.Sample.Seed,
-			PromptTokens: append([]int32{}, line.prompt...), Tokens: append([]int32{}, line.text.Tokens...),
-			Text: line.text.String(), FinishReason: string(line.text.Finish),
-			Timings: batchTimings{
-				Prompt: line.read.Seconds(), Generate: line.generate.Seconds(),
-				PromptRate: perSecond(len(line.prompt), line.read), GenerateRate: perSecond(max(0, len(line.text.Tokens)-1), line.generate),
-			},
-		})
-		if err != nil {
-			return err
-		}
-		line.text, line.prompt = &mmrun.Text{Finish: line.text.Finish}, nil // the texts of a long file are not kept
-	}
-	return nil
-}
-
-// interrupt ends the lines under way and prints them with those that have ended.
-func (b *batchRun) interrupt() error {
-	for _, line := range b.lines[:b.begun] {
-		if line.text.Finish == "" {
-			b.end(line, true)
-		}
-	}
-	return b.printEnded()
+	b.printed++
+	err := b.print(batchReport{
+		Index: index, Seed: b.options.Sample.Seed,
+		PromptTokens: append([]int32{}, line.prompt...), Tokens: append([]int32{}, line.text.Tokens...),
+		Text: line.text.String(), FinishReason: string(line.text.Finish),
+		Timings: batchTimings{
+			Prompt: spent.Prompt.Seconds(), Generate: spent.Generate.Seconds(),
+			PromptRate: perSecond(spent.PromptTokens, spent.Prompt), GenerateRate: perSecond(spent.GeneratedTokens, spent.Generate),
+		},
+	})
+	line.text, line.prompt, line.stream = nil, nil, nil // the texts of a long file are not kept
+	return err
 }
 
 // words words the progress.
 func (b *batchRun) words(done, total int64, _ time.Duration) string {
-	return fmt.Sprintf("%d of %d texts, %d tokens, %.1f tok/s", done, total, b.generated, perSecond(b.generated, b.took))
+	return fmt.Sprintf("%d of %d texts, %d tokens, %.1f tok/s", done, total, b.stats.Generated, perSecond(int(b.stats.Generated), b.took))
 }
 
 // note prints the closing line.
 func (b *batchRun) note() {
-	tokens, read := 0, time.Duration(0)
-	for _, line := range b.lines[:b.begun] {
-		tokens += line.fed
-		read += line.read
-	}
-	b.console.note(fmt.Sprintf("load %.2f s · %d texts · prompts %d tokens, %.1f tok/s · generated %d tokens, %.1f tok/s · memory %s",
-		b.load.Seconds(), b.printed, tokens, perSecond(tokens, read), b.generated, perSecond(b.generated, b.took), formatBytes(b.memory)))
+	b.console.note(fmt.Sprintf("load %.2f s · %d texts · prompts %d tokens · generated %d tokens, %.1f tok/s · memory %s",
+		b.load.Seconds(), b.printed, b.stats.Prompt, b.stats.Generated, perSecond(int(b.stats.Generated), b.took), formatBytes(b.memory)))
 }

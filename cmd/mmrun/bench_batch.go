@@ -34,17 +34,17 @@ func batchSizes(c *cli.Context) ([]int, error) {
 
 // measureBatch measures n tokens of each of so many sequences that are generated together.
 func (b *benchmark) measureBatch(ctx context.Context, sequences, n int) error {
-	batch, err := b.NewBatch(sequences)
+	scheduler, err := b.NewScheduler(engine.SchedulerOptions{Places: sequences})
 	if err != nil {
 		return err
 	}
-	defer batch.Close()
+	defer scheduler.Close()
 	test := fmt.Sprintf("batch %d", sequences)
 	result := &benchResult{Test: test, Tokens: sequences * n, Batch: sequences}
 	progress := b.console.progress(test, runWords)
 	defer b.console.clear()
 	for i := range b.runs + 1 {
-		took, err := b.runBatch(ctx, batch, n)
+		took, err := b.runBatch(ctx, scheduler, sequences, n)
 		if err != nil {
 			return err
 		}
@@ -59,27 +59,23 @@ func (b *benchmark) measureBatch(ctx context.Context, sequences, n int) error {
 	return nil
 }
 
-// runBatch fills a batch with sequences of one token, each another, and returns how long n more of each
-// take.
-func (b *benchmark) runBatch(ctx context.Context, batch *engine.Batch, n int) (time.Duration, error) {
-	first := b.randomTokens(engine.MaxBatch)
-	for batch.Room() > 0 {
-		if err := b.state.Reset(); err != nil {
-			return 0, err
-		}
-		o := engine.GenerateOptions{MaxTokens: n + 1, Stop: []int32{}}
-		if _, err := batch.Join(ctx, b.state, first[batch.Room()-1:][:1], o); err != nil {
-			return 0, err
-		}
-	}
-	start := time.Now()
-	for {
-		fresh, err := batch.Next(ctx)
+// runBatch has sequences of one token, each another, generate n each, and returns how long that took with the
+// reading of the tokens.
+func (b *benchmark) runBatch(ctx context.Context, scheduler *engine.Scheduler, sequences, n int) (time.Duration, error) {
+	first, start := b.randomTokens(sequences), time.Now()
+	o := engine.GenerateOptions{MaxTokens: n, Stop: []int32{}}
+	var streams []*engine.Stream
+	for i := range sequences {
+		stream, err := scheduler.Submit(ctx, engine.Request{Prompt: first[i : i+1], Options: o, LogProbs: -1})
 		if err != nil {
 			return 0, err
 		}
-		if len(fresh) == 0 {
-			return time.Since(start), nil
+		streams = append(streams, stream)
+	}
+	for _, stream := range streams {
+		if err := drained(stream, func() {}); err != nil {
+			return 0, err
 		}
 	}
+	return time.Since(start), nil
 }
