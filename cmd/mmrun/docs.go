@@ -160,22 +160,21 @@ func (r *docsReport) text() string {
 	return text.String()
 }
 
-// panels is one, with a curve for every model, with its interval as a band. Places on the axis are evenly apart:
-// counts span orders of magnitude and may be 0.
+// panels is one, with a curve for every model, with its interval as a band.
 func (r *docsReport) panels() []plot.Panel {
 	l := plot.Lines{
 		Title: fmt.Sprintf("Questions answered from one of many documents, %d trials each", r.Trials),
-		X:     "documents of noise beside the one that answers", Y: "accuracy (%), with its 95% interval", High: 100,
+		X:     "documents, of which one answers", Y: "accuracy (%), with its 95% interval", High: 100, LogX: true,
 	}
 	for i, m := range r.Models {
 		curve := plot.Curve{Name: filepath.Base(m.Model), Dots: true}
 		counts := slices.Clone(m.Counts)
-		slices.SortFunc(counts, func(a, b *docsCount) int { return cmp.Compare(a.Noise, b.Noise) })
-		for x, k := range counts {
+		slices.SortFunc(counts, func(a, b *docsCount) int { return cmp.Compare(a.Documents, b.Documents) })
+		for _, k := range counts {
 			if i == 0 {
-				l.XTicks = append(l.XTicks, plot.Tick{Value: float64(x), Label: fmt.Sprint(k.Noise)})
+				l.XTicks = append(l.XTicks, plot.Tick{Value: float64(k.Documents), Label: fmt.Sprint(k.Documents)})
 			}
-			curve.X, curve.Y = append(curve.X, float64(x)), append(curve.Y, 100*k.Accuracy)
+			curve.X, curve.Y = append(curve.X, float64(k.Documents)), append(curve.Y, 100*k.Accuracy)
 			curve.Low, curve.High = append(curve.Low, 100*k.Low), append(curve.High, 100*k.High)
 		}
 		l.Curves = append(l.Curves, curve)

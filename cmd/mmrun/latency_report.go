@@ -104,12 +104,12 @@ func (r *latencyReport) panels() []plot.Panel {
 		add(&device, func(one *latencyContext) float64 { return float64(one.Device) / mebibyte })
 	}
 	panels := []*plot.Lines{&end, &token, &state, &device}
-	var all []plot.Panel
+	var all plot.Grid
 	for _, l := range panels {
 		l.Low, l.High = wholeDecades(l.Curves)
 		all = append(all, *l)
 	}
-	return all
+	return []plot.Panel{all}
 }
 
 // wholeDecades are the powers of ten that curves lie between.

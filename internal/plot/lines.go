@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"sort"
-	"strconv"
 
 	gonum "gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -20,7 +20,7 @@ type Lines struct {
 	LogX, LogY  bool
 	Low, High   float64 // of the vertical axis; equal: what the curves need
 	Curves      []Curve
-	// XTicks are where the horizontal axis has labels; nil leaves it to chance.
+	// XTicks are where the horizontal axis has labels; nil is at round numbers.
 	XTicks []Tick
 }
 
@@ -35,7 +35,7 @@ type Curve struct {
 	Name      string
 	X, Y      []float64
 	Low, High []float64
-	Dashed    bool
+	Dashed    bool // of several that are; where none is, each has a line of its own kind
 	Dots      bool // at the points
 }
 
@@ -47,43 +47,69 @@ var curveColors = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 1
 func (l Lines) size() (wide, high vg.Length) { return linesWide, linesHigh }
 
 func (l Lines) draw(c draw.Canvas) error {
+	p, err := l.plot()
+	if err == nil {
+		p.Draw(c)
+	}
+	return err
+}
+
+// plot is all that is drawn.
+func (l Lines) plot() (*gonum.Plot, error) {
 	p := frame(l.Title, l.X, l.Y)
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
 	p.Add(grid)
-	for _, add := range []func(*gonum.Plot, Curve, color.RGBA) error{addBand, addCurve} { // curves over bands
+	for _, add := range []func(*gonum.Plot, Curve, mark) error{addBand, addCurve} { // curves over bands
 		for i, curve := range l.Curves {
-			if err := add(p, curve, curveColors[i%len(curveColors)]); err != nil {
-				return fmt.Errorf("curve %q: %w", curve.Name, err)
+			if err := add(p, curve, l.mark(i)); err != nil {
+				return nil, fmt.Errorf("curve %q: %w", curve.Name, err)
 			}
 		}
 	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = steps{}, steps{}
 	if l.High > l.Low {
 		p.Y.Min, p.Y.Max = l.Low, l.High
-		p.Y.Tick.Marker = quarters(l.Low, l.High, func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) })
 	}
 	if l.LogX {
-		p.X.Scale, p.X.Tick.Marker = gonum.LogScale{}, gonum.LogTicks{Prec: -1}
+		p.X.Scale, p.X.Tick.Marker = gonum.LogScale{}, logTicks{3}
 	}
 	if l.LogY {
-		p.Y.Scale, p.Y.Tick.Marker = gonum.LogScale{}, gonum.LogTicks{Prec: -1}
+		p.Y.Scale, p.Y.Tick.Marker = gonum.LogScale{}, logTicks{3}
 		if l.High > l.Low {
 			p.Y.Tick.Marker = decades(l.Low, l.High)
 		}
 	}
 	if l.XTicks != nil {
-		var ticks gonum.ConstantTicks
-		for _, t := range l.XTicks {
-			ticks = append(ticks, gonum.Tick{Value: t.Value, Label: t.Label})
-		}
-		p.X.Tick.Marker = ticks
+		p.X.Tick.Marker = labelled(l.XTicks)
 	}
 	p.Add(names{l.Curves})
-	p.Draw(c)
-	return nil
+	return p, nil
 }
 
-func addBand(p *gonum.Plot, c Curve, shade color.RGBA) error {
+// A mark is how a curve looks: where two lie on each other both are seen, one through the gaps of the other, and
+// its points around those.
+type mark struct {
+	shade  color.RGBA
+	dashes []vg.Length
+	glyph  draw.GlyphDrawer
+	radius vg.Length
+}
+
+// mark is the i-th curve's.
+func (l Lines) mark(i int) mark {
+	glyphs := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}, draw.PlusGlyph{}}
+	m := mark{shade: curveColors[i%len(curveColors)], glyph: glyphs[i%len(glyphs)], radius: 3 + vg.Length(i%len(glyphs))}
+	dashes := [][]vg.Length{nil, {7, 5}, {2, 4}, {9, 3, 2, 3}}
+	if !slices.ContainsFunc(l.Curves, func(c Curve) bool { return c.Dashed }) {
+		m.dashes = dashes[i%len(dashes)]
+	} else if l.Curves[i].Dashed {
+		m.dashes = []vg.Length{6, 4}
+	}
+	return m
+}
+
+func addBand(p *gonum.Plot, c Curve, m mark) error {
 	if len(c.Low) == 0 {
 		return nil
 	}
@@ -101,12 +127,12 @@ func addBand(p *gonum.Plot, c Curve, shade color.RGBA) error {
 	if err != nil {
 		return err
 	}
-	band.Color, band.LineStyle.Width = color.NRGBA{shade.R, shade.G, shade.B, 45}, 0
+	band.Color, band.LineStyle.Width = color.NRGBA{m.shade.R, m.shade.G, m.shade.B, 45}, 0
 	p.Add(band)
 	return nil
 }
 
-func addCurve(p *gonum.Plot, c Curve, shade color.RGBA) error {
+func addCurve(p *gonum.Plot, c Curve, m mark) error {
 	if len(c.X) != len(c.Y) {
 		return fmt.Errorf("%d points at %d places", len(c.Y), len(c.X))
 	}
@@ -118,13 +144,10 @@ func addCurve(p *gonum.Plot, c Curve, shade color.RGBA) error {
 	if err != nil {
 		return err
 	}
-	line.Color, line.Width = shade, 2
-	if c.Dashed {
-		line.Dashes = []vg.Length{6, 4}
-	}
+	line.Color, line.Width, line.Dashes = m.shade, 2, m.dashes
 	p.Add(line)
 	if c.Dots {
-		dots.GlyphStyle = draw.GlyphStyle{Color: shade, Radius: 3, Shape: draw.CircleGlyph{}}
+		dots.GlyphStyle = draw.GlyphStyle{Color: m.shade, Radius: m.radius, Shape: m.glyph}
 		p.Add(dots)
 	}
 	return nil

@@ -34,6 +34,30 @@ type Panel interface {
 	draw(c draw.Canvas) error
 }
 
+// A Grid is panels two abreast, of a size at which four of them fit a screen.
+type Grid []Panel
+
+const gridWide, gridHigh = vg.Length(480), vg.Length(265) // of each
+
+func (g Grid) size() (wide, high vg.Length) {
+	return 2 * gridWide, gridHigh * vg.Length((len(g)+1)/2)
+}
+
+func (g Grid) draw(c draw.Canvas) error {
+	_, high := g.size()
+	high -= 2 * border
+	each := high / vg.Length((len(g)+1)/2)
+	half := (c.Max.X - c.Min.X) / 2
+	for i, p := range g {
+		left, top := half*vg.Length(i%2), each*vg.Length(i/2)
+		part := draw.Crop(c, left+border/2, left-half-border/2, high-top-each+border/2, -top-border/2)
+		if err := p.draw(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Write writes a PNG of panels, one above the other.
 func Write(w io.Writer, panels ...Panel) error {
 	var wide, high vg.Length
@@ -74,39 +98,6 @@ func frame(title, x, y string) *gonum.Plot {
 
 func style(s *text.Style, size vg.Length) {
 	s.Font.Variant, s.Font.Size, s.Color = fontFamily, size, ink
-}
-
-// nominal puts one label at every whole number.
-func nominal(labels []string) gonum.ConstantTicks {
-	var ticks gonum.ConstantTicks
-	for i, label := range labels {
-		ticks = append(ticks, gonum.Tick{Value: float64(i), Label: label})
-	}
-	return ticks
-}
-
-// quarters divide an axis in four.
-func quarters(low, high float64, label func(v float64) string) gonum.ConstantTicks {
-	const parts = 4
-	var ticks gonum.ConstantTicks
-	for i := range parts + 1 {
-		v := low + (high-low)*float64(i)/parts
-		ticks = append(ticks, gonum.Tick{Value: v, Label: label(v)})
-	}
-	return ticks
-}
-
-// decades label the powers of ten from low to high, both included.
-func decades(low, high float64) gonum.ConstantTicks {
-	var ticks gonum.ConstantTicks
-	for i := int(math.Round(math.Log10(low))); i <= int(math.Round(math.Log10(high))); i++ {
-		v := math.Pow10(i)
-		ticks = append(ticks, gonum.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', -1, 64)})
-		for m := 2.0; m < 10 && m*v < high; m++ {
-			ticks = append(ticks, gonum.Tick{Value: m * v})
-		}
-	}
-	return ticks
 }
 
 // Short writes a whole number with a k for thousands where that loses nothing, as 400k.

@@ -83,6 +83,38 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestGridFitsAScreen: four panels are no larger than the usual screen, and every one is drawn.
+func TestGridFitsAScreen(t *testing.T) {
+	var g Grid
+	for i := range 4 {
+		var curves []Curve
+		for range i + 1 {
+			curves = append(curves, Curve{Name: "one", X: []float64{1, 10}, Y: []float64{1, 3}})
+		}
+		g = append(g, Lines{Title: "Time", X: "x (m)", Y: "y (s)", LogX: true, Curves: curves})
+	}
+	picture := render(t, g)
+	if b := picture.Bounds(); b.Dx() > 1920 || b.Dy() > 1080 {
+		t.Errorf("%d × %d pixels", b.Dx(), b.Dy())
+	}
+	for i := range 4 {
+		if n := count(picture, curveColors[i]); n < 300 {
+			t.Errorf("%d pixels of curve %d", n, i)
+		}
+	}
+}
+
+// TestCurvesOnEachOther: of curves at the same places each is seen.
+func TestCurvesOnEachOther(t *testing.T) {
+	curve := Curve{Name: "same", X: []float64{0, 1, 2, 3}, Y: []float64{1, 2, 1, 2}, Dots: true}
+	picture := render(t, Lines{Title: "The same", X: "x (m)", Y: "y (s)", Curves: []Curve{curve, curve, curve}})
+	for i := range 3 {
+		if n := count(picture, curveColors[i]); n < 700 {
+			t.Errorf("%d pixels of curve %d", n, i)
+		}
+	}
+}
+
 func TestWhatCannotBeDrawn(t *testing.T) {
 	for _, p := range []Panel{
 		HeatMap{Columns: []string{"a"}, Rows: []string{"b"}, Values: [][]float64{{1}}},
