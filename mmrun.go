@@ -26,7 +26,8 @@ import (
 	"io/fs"
 
 	"github.com/mmrun/mmrun/checkpoint"
-	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // a kind of files
+	_ "github.com/mmrun/mmrun/checkpoint/pytorch"     // a kind of files
+	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // another
 	"github.com/mmrun/mmrun/engine"
 	_ "github.com/mmrun/mmrun/memmamba" // the architectures
 	"github.com/mmrun/mmrun/tokenizer"

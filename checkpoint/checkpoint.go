@@ -143,6 +143,9 @@ func ReadFile(fsys fs.FS, file, name string) ([]byte, error) {
 	if len(data) > MaxFile { // a file that grows, or does not know its size
 		return nil, tooLarge
 	}
+	if err := NoPointer(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	return data, nil
 }
 

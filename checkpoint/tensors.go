@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,6 +40,59 @@ func (t Tensor) Grid() (rows, cols int) {
 		rows, cols = rows*cols, n
 	}
 	return rows, cols
+}
+
+// Reshaped is the tensor with its numbers, which are not quantized, in as many places of another shape.
+func (t Tensor) Reshaped(shape ...int) Tensor {
+	old := t
+	t.Shape = shape
+	_, from := old.Grid()
+	_, to := t.Grid()
+	if from == 0 || from == to {
+		return t
+	}
+	size := t.Format.Bytes
+	t.Row = func(i int, room []byte) ([]byte, error) {
+		var part []byte
+		room = room[:0]
+		for at := i * to; at < (i+1)*to; at += from - at%from {
+			row, err := old.Row(at/from, part)
+			if err != nil {
+				return nil, err
+			}
+			end := min(from, at%from+(i+1)*to-at)
+			room = append(room, row[at%from*size:end*size]...)
+		}
+		return room, nil
+	}
+	return t
+}
+
+// Same says whether two tensors have the same shape and the same numbers, whatever their formats.
+func (t Tensor) Same(other Tensor) (bool, error) {
+	if !slices.Equal(t.Shape, other.Shape) || t.Format == nil || other.Format == nil {
+		return false, nil
+	}
+	as := quant.F32
+	if t.Format == other.Format {
+		as = t.Format
+	}
+	var first, second Reader
+	rows, _ := t.Grid()
+	for i := range rows {
+		x, err := first.Row(t, i, as)
+		if err != nil {
+			return false, fmt.Errorf("tensor %s: %w", t.Name, err)
+		}
+		y, err := second.Row(other, i, as)
+		if err != nil {
+			return false, fmt.Errorf("tensor %s: %w", other.Name, err)
+		}
+		if len(x) > 0 && &x[0] != &y[0] && !bytes.Equal(x, y) { // tied ones may lie in the same place
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // Float32s are the tensor's numbers, what they stand for when they are quantized. Errors name the
@@ -117,6 +171,18 @@ func NewTensors(all []Tensor) (*Tensors, error) {
 	}
 	set.names = slices.Sorted(maps.Keys(set.byName))
 	return set, nil
+}
+
+// Only are those tensors of the set that which names.
+func (s *Tensors) Only(which func(name string) bool) *Tensors {
+	part := &Tensors{byName: map[string]Tensor{}}
+	for _, name := range s.names {
+		if which(name) {
+			part.names = append(part.names, name)
+			part.byName[name] = s.byName[name]
+		}
+	}
+	return part
 }
 
 // Names are the names of all tensors, sorted.

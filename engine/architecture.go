@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/internal/config"
@@ -16,6 +15,9 @@ import (
 type Architecture struct {
 	// ModelTypes are the values of model_type in config.json.
 	ModelTypes []string
+
+	// Classes are the names under architectures in config.json, which count where it has no model_type.
+	Classes []string
 
 	// Configure reads a config.json. Errors name the field.
 	Configure func(config []byte) (Config, error)
@@ -132,24 +134,32 @@ func Register(a Architecture) {
 // ModelTypes are the model types of all registered architectures, sorted.
 func ModelTypes() []string { return slices.Sorted(maps.Keys(architectures)) }
 
-// ParseConfig reads a config.json; name is its file in errors, which also name the field.
+// ParseConfig reads a config.json in whatever form; name is its file in errors, which also name the field.
 func ParseConfig(name string, data []byte) (Config, error) {
-	kind, err := modelType(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	a, ok := architectures[kind]
-	switch {
-	case kind == "":
-		return nil, fmt.Errorf("%s: model_type is missing", name)
-	case !ok:
-		return nil, fmt.Errorf("%s: model_type %q is not known (%s are)", name, kind, strings.Join(ModelTypes(), ", "))
-	}
-	c, err := a.Configure(data)
+	c, err := parseConfig(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, nil
+}
+
+func parseConfig(data []byte) (Config, error) {
+	data, err := rewritten(data)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := modelType(data)
+	if err != nil {
+		return nil, err
+	}
+	a, ok := architectures[kind]
+	switch {
+	case kind == "":
+		return nil, fmt.Errorf("model_type is missing (%s are known)", knownTypes())
+	case !ok:
+		return nil, fmt.Errorf("model_type %q is not known (%s are)", kind, knownTypes())
+	}
+	return a.Configure(data)
 }
 
 // modelType reads model_type.

@@ -19,16 +19,10 @@ func Open(src checkpoint.Source, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := src.Config()
+	src = Canonical(src)
+	files, err := m.readFiles(src, o)
 	if err != nil {
 		return nil, err
-	}
-	if m.config, err = ParseConfig(src.Path("config.json"), data); err != nil {
-		return nil, Refused(err)
-	}
-	files, err := src.Tensors()
-	if err != nil {
-		return nil, Refused(err)
 	}
 	if stored := files.Quantized(); stored != nil {
 		m.quantize, to = stored.Name, nil
@@ -42,6 +36,27 @@ func Open(src checkpoint.Source, o Options) (*Model, error) {
 		return nil, errors.Join(fmt.Errorf("model %s: %w", src.Name(), err), m.Close())
 	}
 	return m, nil
+}
+
+// readFiles reads config.json, and what there is of tensors.
+func (m *Model) readFiles(src checkpoint.Source, o Options) (*checkpoint.Tensors, error) {
+	data, err := src.Config()
+	if err != nil {
+		return nil, err
+	}
+	if m.config, err = ParseConfig(src.Path(configName), data); err != nil {
+		return nil, Refused(err)
+	}
+	files, err := src.Tensors()
+	if err != nil {
+		return nil, Refused(err)
+	}
+	for _, warning := range Warnings(src) {
+		if o.Warn != nil {
+			o.Warn(src.Name() + ": " + warning)
+		}
+	}
+	return files, nil
 }
 
 // format is the quantized format that the options ask for, nil when they ask for none.

@@ -58,10 +58,10 @@ type mixer interface {
 // whose defaults are its own.
 var mixers = map[string]func(data []byte) (*Backbone, Mixer, error){}
 
-// registerMixer makes a kind of mixer known, and its models.
-func registerMixer(modelType string, read func(data []byte) (*Backbone, Mixer, error)) {
+// registerMixer makes a kind of mixer known, and its models, whose class Hugging Face's library names.
+func registerMixer(modelType, class string, read func(data []byte) (*Backbone, Mixer, error)) {
 	mixers[modelType] = read
-	engine.Register(engine.Architecture{ModelTypes: []string{modelType}, Configure: func(data []byte) (engine.Config, error) {
+	engine.Register(engine.Architecture{ModelTypes: []string{modelType}, Classes: []string{class}, Configure: func(data []byte) (engine.Config, error) {
 		return configure(modelType, data)
 	}})
 }

@@ -41,12 +41,12 @@ func TestConfigRefuses(t *testing.T) {
 	const mamba, memory = `{"model_type": "mamba", `, `{"model_type": "memmamba", `
 	for text, says := range map[string]string{
 		``:                       "broken JSON at byte 0: unexpected end of JSON input",
-		`null`:                   "model_type is missing",
-		`{"hidden_size": 64.5}`:  "model_type is missing",
+		`null`:                   "model_type is missing (falcon_mamba, gpt_neox, mamba, mamba2, memmamba are known)",
+		`{"hidden_size": 64.5}`:  "model_type is missing (falcon_mamba, gpt_neox, mamba, mamba2, memmamba are known)",
 		`[]`:                     "an array where an object is expected",
 		`{"model_type": 3}`:      "model_type: a number where a string is expected",
 		`{"model_type": "rwkv"}`: `model_type "rwkv" is not known (falcon_mamba, gpt_neox, mamba, mamba2, memmamba are)`,
-		`{"model_type": "mamba", "hidden_size": NaN}`: "hidden_size: a string where a whole number is expected",
+		`{"model_type": "mamba", "hidden_size": NaN}`: "hidden_size: NaN where a whole number is expected",
 		mamba + `"hidden_size": 64.5}`:                "hidden_size: 64.5 is not a whole number of 64 bits",
 		mamba + `"hidden_size": [64]}`:                "hidden_size: an array where a whole number is expected",
 		mamba + `"use_bias": 1}`:                      "use_bias: a number where true or false is expected",

@@ -39,8 +39,8 @@ func (r *rank) UnmarshalJSON(data []byte) error {
 }
 
 func init() {
-	registerMixer("mamba", func(data []byte) (*Backbone, Mixer, error) { return readMamba(data, false) })
-	registerMixer("falcon_mamba", func(data []byte) (*Backbone, Mixer, error) { return readMamba(data, true) })
+	registerMixer("mamba", "MambaForCausalLM", func(data []byte) (*Backbone, Mixer, error) { return readMamba(data, false) })
+	registerMixer("falcon_mamba", "FalconMambaForCausalLM", func(data []byte) (*Backbone, Mixer, error) { return readMamba(data, true) })
 }
 
 // readMamba reads a Mamba's backbone and mixer.

@@ -55,7 +55,7 @@ func (l limit) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string{fmt.Sprint(l[0]), fmt.Sprint(l[1])})
 }
 
-func init() { registerMixer("mamba2", readMamba2) }
+func init() { registerMixer("mamba2", "Mamba2ForCausalLM", readMamba2) }
 
 func readMamba2(data []byte) (*Backbone, Mixer, error) {
 	b := &Backbone{Epsilon: 1e-5, Common: Common{VocabSize: 32768, HiddenSize: 4096, NumHiddenLayers: 64,

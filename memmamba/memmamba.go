@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 
 	"github.com/mmrun/mmrun/internal/config"
 )
@@ -59,8 +60,19 @@ func (t *tokens) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// jsonKeys are the keys of a struct in config.json.
+func jsonKeys(of any) (keys []string) {
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(of)) {
+		keys = append(keys, f.Tag.Get("json"))
+	}
+	return keys
+}
+
 // check checks the sizes and the activation.
 func (c *Common) check(act string) error {
+	if c.HiddenAct == "swish" { // Hugging Face's other name of it
+		c.HiddenAct = "silu"
+	}
 	if c.HiddenAct != act {
 		return fmt.Errorf("hidden_act %q is not supported (%s is)", c.HiddenAct, act)
 	}

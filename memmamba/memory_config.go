@@ -2,11 +2,9 @@ package memmamba
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/bits"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -16,7 +14,7 @@ import (
 )
 
 func init() {
-	engine.Register(engine.Architecture{ModelTypes: []string{"memmamba"}, Configure: readMemMamba})
+	engine.Register(engine.Architecture{ModelTypes: []string{"memmamba"}, Classes: []string{"MemMambaForCausalLM"}, Configure: readMemMamba})
 }
 
 // MemoryConfig is what a MemMamba config.json adds (arXiv 2510.03279); keys the paper has no
@@ -73,13 +71,13 @@ const (
 
 // knownKeys refuses a key that begins as those of a memory do and is none: what it asks for would not be done.
 func knownKeys(data []byte) error {
-	var keys map[string]json.RawMessage
-	if err := config.Decode(data, &keys); err != nil {
+	keys, err := config.Keys(data)
+	if err != nil {
 		return err
 	}
 	known := map[string]bool{}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[MemoryConfig]()) {
-		known[f.Tag.Get("json")] = true
+	for _, key := range jsonKeys(MemoryConfig{}) {
+		known[key] = true
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if (strings.HasPrefix(key, "memory_") || strings.HasPrefix(key, "cross_layer_")) && !known[key] {

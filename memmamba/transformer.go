@@ -10,7 +10,7 @@ import (
 )
 
 func init() {
-	engine.Register(engine.Architecture{ModelTypes: []string{"gpt_neox"}, Configure: func(data []byte) (engine.Config, error) {
+	engine.Register(engine.Architecture{ModelTypes: []string{"gpt_neox"}, Classes: []string{"GPTNeoXForCausalLM"}, Configure: func(data []byte) (engine.Config, error) {
 		return readTransformer(data)
 	}})
 }

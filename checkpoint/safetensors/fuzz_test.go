@@ -23,6 +23,15 @@ func FuzzParse(f *testing.F) {
 		var outs []Out
 		for _, name := range file.Names() {
 			x, _ := file.Tensor(name)
+			if x.Other != "" {
+				for i, n := 0, 0; i < min(x.Len(), 9); i++ {
+					row, err := plain(x).Row(i, nil)
+					if n += len(row); err != nil || n > len(x.Data) {
+						t.Fatalf("%q: %d bytes of %d, and %v", name, n, len(x.Data), err)
+					}
+				}
+				return // such a file is not written
+			}
 			if len(x.Data) != x.Len()*x.DType.Size() {
 				t.Fatalf("%q: %d bytes for shape %v of %s", name, len(x.Data), x.Shape, x.DType)
 			}

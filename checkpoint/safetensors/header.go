@@ -26,6 +26,7 @@ type header struct {
 type entry struct {
 	name       string
 	dtype      DType
+	other      string // the name of a type that is none of those known
 	shape      []int
 	begin, end int
 }
@@ -66,7 +67,7 @@ func parseHeader(raw []byte) (header, error) {
 }
 
 // readEntry reads {"dtype": …, "shape": […], "data_offsets": [begin, end]} and checks that the
-// shape fills the offsets.
+// shape fills the offsets, if the type is known.
 func readEntry(d *json.Decoder) (entry, error) {
 	var e entry
 	var offsets []int
@@ -75,14 +76,17 @@ func readEntry(d *json.Decoder) (entry, error) {
 		case "dtype":
 			var name string
 			if name, err = readString(d); err == nil {
-				e.dtype, err = ParseDType(name)
+				if e.dtype, err = ParseDType(name); err != nil {
+					e.other, err = name, nil // for whoever asks for the tensor to tell
+				}
 			}
 		case "shape":
 			e.shape, err = readInts(d)
 		case "data_offsets":
 			offsets, err = readInts(d)
-		default:
-			return fmt.Errorf("unknown field %s", quote(key))
+		default: // Hugging Face's reader passes it over, too
+			var ignored json.RawMessage
+			err = d.Decode(&ignored)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -92,7 +96,7 @@ func readEntry(d *json.Decoder) (entry, error) {
 	switch {
 	case err != nil:
 		return e, err
-	case e.dtype == 0:
+	case e.dtype == 0 && e.other == "":
 		return e, errors.New("dtype is missing")
 	case e.shape == nil:
 		return e, errors.New("shape is missing")
@@ -109,7 +113,7 @@ func readEntry(d *json.Decoder) (entry, error) {
 	if err != nil {
 		return e, err
 	}
-	if size != e.end-e.begin {
+	if e.dtype.valid() && size != e.end-e.begin {
 		return e, fmt.Errorf("shape %s of %s is %d bytes, data_offsets [%d %d] are %d",
 			shapeText(e.shape), e.dtype, size, e.begin, e.end, e.end-e.begin)
 	}
@@ -118,13 +122,16 @@ func readEntry(d *json.Decoder) (entry, error) {
 
 // byteSize returns the bytes of a tensor; negative and overflowing shapes are errors.
 func byteSize(d DType, shape []int) (int, error) {
-	size := uint64(d.Size())
+	size := uint64(max(1, d.Size())) // of a type that is not known nothing but a byte an element can be said
 	for _, n := range shape {
 		if n < 0 {
 			return 0, fmt.Errorf("shape %s is negative", shapeText(shape))
 		}
 		hi, lo := bits.Mul64(size, uint64(n))
 		if hi != 0 || lo > math.MaxInt {
+			if !d.valid() {
+				return 0, fmt.Errorf("shape %s overflows", shapeText(shape))
+			}
 			return 0, fmt.Errorf("shape %s of %s overflows", shapeText(shape), d)
 		}
 		size = lo

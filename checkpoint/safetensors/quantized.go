@@ -50,8 +50,8 @@ func QuantizedConfig(data []byte, format *quant.Format) ([]byte, error) {
 	if format != quant.Q8_0 {
 		return nil, fmt.Errorf("%s weights are not written to safetensors files (%s are)", format, quant.Q8_0)
 	}
-	keys := map[string]json.RawMessage{} // as they are: a number keeps its digits
-	if err := json.Unmarshal(data, &keys); err != nil {
+	keys, err := config.Keys(data) // as they are: a number keeps its digits
+	if err != nil {
 		return nil, err
 	}
 	own, err := json.Marshal(quantization{format.Name, format.Weights})
@@ -59,8 +59,7 @@ func QuantizedConfig(data []byte, format *quant.Format) ([]byte, error) {
 		return nil, err
 	}
 	keys["quantization_config"] = own
-	data, err = json.MarshalIndent(keys, "", "  ")
-	return append(data, '\n'), err
+	return config.Write(keys)
 }
 
 // tensorsOf are the tensors of a model's files, those that are quantized with their scales.

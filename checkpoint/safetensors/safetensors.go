@@ -9,15 +9,17 @@
 package safetensors
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strconv"
+
+	"github.com/mmrun/mmrun/checkpoint"
 )
 
 // Tensor is one named array of a file.
@@ -25,9 +27,13 @@ type Tensor struct {
 	File  string // the file it is in, for errors
 	Name  string
 	DType DType
+	Other string // the type's name where DType is none that is known, and nothing can be said of the size
 	Shape []int  // slowest axis first; empty for a single number
 	Data  []byte // little-endian, aliases the file's map: not to be written, nor used after Close
 }
+
+// Type returns the name of the type, as files have it.
+func (t Tensor) Type() string { return cmp.Or(t.Other, t.DType.String()) }
 
 // Len returns the number of elements.
 func (t Tensor) Len() int {
@@ -41,7 +47,7 @@ func (t Tensor) Len() int {
 // Float32s returns a copy of an F32, F16, BF16 or F64 tensor as float32 (see DType.Widen).
 func (t Tensor) Float32s() ([]float32, error) {
 	if !t.DType.Float() {
-		return nil, t.errorf("dtype %s is not a float type", t.DType)
+		return nil, t.errorf("dtype %s is not a float type", t.Type())
 	}
 	out := make([]float32, t.Len())
 	if err := t.DType.Widen(out, t.Data); err != nil {
@@ -53,7 +59,7 @@ func (t Tensor) Float32s() ([]float32, error) {
 // Int32s returns a copy of an I32 or I64 tensor. A value outside int32 is an error.
 func (t Tensor) Int32s() ([]int32, error) {
 	if t.DType != I32 && t.DType != I64 {
-		return nil, t.errorf("dtype %s is neither I32 nor I64", t.DType)
+		return nil, t.errorf("dtype %s is neither I32 nor I64", t.Type())
 	}
 	n := t.Len()
 	if len(t.Data) != n*t.DType.Size() {
@@ -89,46 +95,21 @@ type File struct {
 // Open maps the file at path read-only and checks its header. The file must not shrink while it
 // is open: reading a page that is gone is a fault, not an error.
 func Open(path string) (*File, error) {
-	info, err := os.Stat(path)
+	data, release, err := checkpoint.Map(path)
 	if err != nil {
-		return nil, reason(path, err)
+		return nil, err
 	}
-	if !info.Mode().IsRegular() { // before opening: a pipe would block there
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, reason(path, err)
-	}
-	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return nil, reason(path, err)
-	}
-	if info.Size() < lengthSize {
-		return nil, shortFile(path, info.Size())
-	}
-	if info.Size() > math.MaxInt {
-		return nil, fmt.Errorf("%s: %d bytes are more than this platform can address", path, info.Size())
-	}
-	data, release, err := mapFile(f, int(info.Size()))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	file, err := Parse(path, data)
+	return parseMapped(path, data, release)
+}
+
+// parseMapped is Parse of a map, which it gives back when there is an error.
+func parseMapped(name string, data []byte, release func() error) (*File, error) {
+	file, err := Parse(name, data)
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
 	file.release = release
 	return file, nil
-}
-
-// reason is err, of a call about path, without the call's name.
-func reason(path string, err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }
 
 // Parse reads a file that is already in memory; name is what errors call it. The tensors alias
@@ -147,7 +128,7 @@ func Parse(name string, data []byte) (*File, error) {
 	}
 	f := &File{name: name, meta: h.meta, tensors: make(map[string]Tensor, len(h.entries))}
 	for _, e := range h.entries {
-		f.tensors[e.name] = Tensor{File: name, Name: e.name, DType: e.dtype, Shape: e.shape,
+		f.tensors[e.name] = Tensor{File: name, Name: e.name, DType: e.dtype, Other: e.other, Shape: e.shape,
 			Data: rest[e.begin:e.end:e.end]}
 	}
 	return f, nil

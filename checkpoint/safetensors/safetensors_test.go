@@ -96,8 +96,9 @@ var broken = []struct {
 	{"metadata list", raw(`{"__metadata__":[]}`, 0), `header: expected {, found [`},
 	{"entry number", raw(`{"a":7}`, 0), `header: tensor "a": expected {, found 7`},
 	{"entry null", raw(`{"a":null}`, 0), `header: tensor "a": expected {, found null`},
-	{"unknown field", raw(`{"a":{"size":1}}`, 0), `header: tensor "a": unknown field "size"`},
-	{"unknown dtype", raw(one("F8_E4M3", "[1]", "[0,1]"), 1), `header: tensor "a": dtype: unknown dtype "F8_E4M3"`},
+	{"unknown field alone", raw(`{"a":{"size":1}}`, 0), `header: tensor "a": dtype is missing`},
+	{"unknown dtype beyond the file", raw(one("F4", "[1]", "[0,1]"), 0), `tensor "a": data_offsets [0 1] end beyond the file's 0 bytes of data: unexpected EOF`},
+	{"unknown dtype of a shape that overflows", raw(one("F4", "[4294967296,4294967296]", "[0,1]"), 1), `header: tensor "a": shape [4294967296 4294967296] overflows`},
 	{"dtype number", raw(`{"a":{"dtype":32}}`, 0), `header: tensor "a": dtype: expected a string, found 32`},
 	{"no dtype", raw(`{"a":{"shape":[1],"data_offsets":[0,1]}}`, 1), `header: tensor "a": dtype is missing`},
 	{"no shape", raw(`{"a":{"dtype":"U8","data_offsets":[0,1]}}`, 1), `header: tensor "a": shape is missing`},
@@ -122,6 +123,33 @@ var broken = []struct {
 	{"hole", raw(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}`, 3), `tensor "b": data_offsets [2 3] leave a hole from 1`},
 	{"overlap", raw(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3), `tensor "b": data_offsets [1 3] overlap tensor "a", which ends at 2`},
 	{"same place", raw(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1), `tensor "b": data_offsets [0 1] overlap tensor "a", which ends at 1`},
+}
+
+// TestUnknown: a type and a field that are not known hinder nobody who does not ask for the tensor.
+func TestUnknown(t *testing.T) {
+	f, err := Parse("file", raw(`{"a":{"dtype":"U8","shape":[2],"checksum":[1,{"x":null}],"data_offsets":[0,2]},"b":{"dtype":"F6_E2M3","shape":[1000,4],"data_offsets":[2,5]}}`, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := f.Tensor("a")
+	b, ok := f.Tensor("b")
+	if a.DType != U8 || len(a.Data) != 2 || !ok || b.Type() != "F6_E2M3" || len(b.Data) != 3 {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	if _, err := b.Float32s(); err == nil || err.Error() != `file: tensor "b": dtype F6_E2M3 is not a float type` {
+		t.Errorf("got %v", err)
+	}
+	total, whole := 0, plain(b)
+	for i := range 1000 {
+		row, err := whole.Row(i, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += len(row)
+	}
+	if total != 3 || whole.Type != "F6_E2M3" || whole.Format != nil {
+		t.Errorf("rows of %d bytes, %+v", total, whole)
+	}
 }
 
 func TestParseBroken(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/internal/config"
 	"github.com/mmrun/mmrun/memmamba"
 )
 
@@ -138,27 +139,34 @@ func convertedConfig(c *cli.Context, src source) (*converted, error) {
 	if old, ok := from.(*memmamba.Config); !ok || old.Memory != nil {
 		return nil, fmt.Errorf("%s: model_type %q cannot be converted (%s can)", name, kind, strings.Join(memmamba.Mixers(), ", "))
 	}
-	keys := map[string]any{}
-	if err := json.Unmarshal(data, &keys); err != nil {
+	keys, err := config.Keys(data)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	keys["model_type"] = "memmamba"
-	keys["architectures"] = []string{"MemMambaForCausalLM"}
+	set := func(key string, value any) {
+		if err == nil {
+			keys[key], err = json.Marshal(value)
+		}
+	}
+	set("model_type", "memmamba")
+	set("architectures", []string{"MemMambaForCausalLM"})
 	if kind != "mamba" {
-		keys["mixer_type"] = kind
+		set("mixer_type", kind)
 	}
 	for flag, key := range memoryKeys {
-		keys[key] = c.Value(flag)
+		set(key, c.Value(flag))
 	}
 	for flag, key := range variantKeys {
 		if c.IsSet(flag) {
-			keys[key] = c.Value(flag)
+			set(key, c.Value(flag))
 		}
 	}
 	if !c.IsSet("period") { // so that a model of fewer layers has cross-layer attention, too
-		keys[memoryKeys["period"]] = min(c.Int("period"), from.Sizes().Layers)
+		set(memoryKeys["period"], min(c.Int("period"), from.Sizes().Layers))
 	}
-	data, err = json.MarshalIndent(keys, "", "  ")
+	if err == nil {
+		data, err = config.Write(keys)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -166,7 +174,7 @@ func convertedConfig(c *cli.Context, src source) (*converted, error) {
 	if err != nil { // it was sound before the flags
 		return nil, usagef("%s", strings.TrimPrefix(err.Error(), name+": "))
 	}
-	return &converted{append(data, '\n'), from, to.(*memmamba.Config)}, nil
+	return &converted{data, from, to.(*memmamba.Config)}, nil
 }
 
 // copyOthers copies the tokenizer and whatever else describes the model.

@@ -16,7 +16,7 @@ import (
 // convertedTensors are the tensors of a checkpoint and those of the memory that its new config has, in the number
 // type of its embeddings.
 func convertedTensors(model *checkpoint.Tensors, from engine.Config, cfg *memmamba.Config, seed uint64) ([]safetensors.Out, error) {
-	asked, err := checkModel(model, from)
+	model, asked, err := checkModel(model, from)
 	if err != nil {
 		return nil, err
 	}
@@ -47,22 +47,25 @@ func convertedTensors(model *checkpoint.Tensors, from engine.Config, cfg *memmam
 }
 
 // checkModel refuses a checkpoint without the tensors that its config asks for: what is made of it could not be
-// opened. It returns what is asked for.
-func checkModel(model *checkpoint.Tensors, cfg engine.Config) ([]engine.Tensor, error) {
+// opened. It returns what is asked for, and leaves out what nobody asks for.
+func checkModel(model *checkpoint.Tensors, cfg engine.Config) (*checkpoint.Tensors, []engine.Tensor, error) {
 	asked, err := engine.Tensors(cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, a := range asked {
 		t, ok := model.Tensor(a.Name)
 		if !ok {
-			return nil, fmt.Errorf("there is no tensor %q", a.Name)
+			return nil, nil, fmt.Errorf("there is no tensor %q", a.Name)
 		}
 		if !slices.Equal(t.Shape, a.Shape) {
-			return nil, fmt.Errorf("tensor %q: shape %v, the config asks for %v", a.Name, t.Shape, a.Shape)
+			return nil, nil, fmt.Errorf("tensor %q: shape %v, the config asks for %v", a.Name, t.Shape, a.Shape)
 		}
 	}
-	return asked, nil
+	used := model.Only(func(name string) bool {
+		return slices.ContainsFunc(asked, func(a engine.Tensor) bool { return a.Name == name })
+	})
+	return used, asked, nil
 }
 
 // memoryBuilder collects a memory's first weights.

@@ -109,13 +109,20 @@ const sourcesKey = "open sources"
 
 // keep opens a source for the time of a command.
 func keep(c *cli.Context, open func() (checkpoint.Source, error)) (source, error) {
-	src, err := open()
+	again := func() (checkpoint.Source, error) {
+		src, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return engine.Canonical(src), nil
+	}
+	src, err := again()
 	if err != nil {
 		return source{}, err
 	}
 	all, _ := c.App.Metadata[sourcesKey].([]checkpoint.Source)
 	c.App.Metadata[sourcesKey] = append(all, src)
-	return source{src, open}, nil
+	return source{src, again}, nil
 }
 
 // closeSources closes what a command opened.
@@ -197,6 +204,7 @@ func openEngine(c *cli.Context, src source) (*opened, error) {
 		Chunk:    c.Int("chunk"),
 		Quantize: c.String("quantize"),
 		Progress: e.console.progress("loading", byteWords),
+		Warn:     func(line string) { e.console.warn("%s", line) },
 	}
 	undo, err := suitSoftware(src)
 	if err != nil {

@@ -73,7 +73,7 @@ func quantizeAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	asked, err := checkModel(model, cfg)
+	model, asked, err := checkModel(model, cfg)
 	if err != nil {
 		return fmt.Errorf("%s: %w", src.Name(), err)
 	}
@@ -94,6 +94,9 @@ func matricesOf(asked []engine.Tensor) func(name string) bool {
 // writeModel writes a checkpoint with the small files of another, stopping for a signal.
 func writeModel(c *cli.Context, to string, config []byte, from source, tensors []safetensors.Out) error {
 	sig := signalsOf(c)
+	for _, line := range engine.Warnings(from.Source) {
+		fmt.Fprintf(c.App.ErrWriter, "mmrun: %s: %s\n", from.Name(), line)
+	}
 	sig.graceful() // a signal must not leave the temporary directory behind
 	return createDirectory(to, func(dir string) error {
 		err := writeFile(filepath.Join(dir, configName), func(w io.Writer) error {

@@ -2,22 +2,24 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Decode is json.Unmarshal of what Python writes: Infinity and NaN may stand for numbers where a field takes them by
-// Number. Its errors name the field and what is expected there.
+// Decode is json.Unmarshal of what Python writes, see Plain: keys count in their exact case only, and Infinity may stand
+// for a number where a field takes it by Number. Its errors name the field and what is expected there.
 func Decode(data []byte, into any) error {
-	err := json.Unmarshal(exact(quoted(data), reflect.TypeOf(into)), into)
+	data = exact(Plain(data), reflect.TypeOf(into))
+	err := json.Unmarshal(data, into)
 	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	var field string
@@ -29,6 +31,8 @@ func Decode(data []byte, into any) error {
 		return nil
 	case kind != nil && strings.HasPrefix(kind.Value, "number "):
 		return fmt.Errorf("%s: %s is not %s of %d bits", field, strings.TrimPrefix(kind.Value, "number "), wordsFor(kind.Type), kind.Type.Bits())
+	case kind != nil && field != "" && pythons(data, kind.Offset) != "":
+		return fmt.Errorf("%s: %s where %s is expected", field, pythons(data, kind.Offset), wordsFor(kind.Type))
 	case kind != nil && field != "":
 		return fmt.Errorf("%s: %s where %s is expected", field, articled(kind.Value), wordsFor(kind.Type))
 	case kind != nil:
@@ -57,22 +61,31 @@ func key(path string, t reflect.Type) string {
 	}
 }
 
-// exact leaves out keys that are a field's but for their case, which encoding/json would take for the field's own.
-// What is no object stays as it is.
+// exact leaves out keys that are a field's but for their case, which encoding/json would take for the field's own, in
+// objects within it, too. What is no object stays as it is.
 func exact(data []byte, t reflect.Type) []byte {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	var keys map[string]json.RawMessage
-	if json.Unmarshal(data, &keys) != nil || keys == nil {
+	if t.Kind() != reflect.Struct || json.Unmarshal(data, &keys) != nil || keys == nil {
 		return data
 	}
-	known, dropped := names(t), false
-	for key := range keys {
+	fields, changed := fields(t), false
+	for key, value := range keys {
 		same := func(name string) bool { return strings.EqualFold(key, name) }
-		if !slices.Contains(known, key) && slices.ContainsFunc(known, same) {
+		field, known := fields[key]
+		switch {
+		case known:
+			if within := exact(value, field); !bytes.Equal(within, value) {
+				keys[key], changed = within, true
+			}
+		case slices.ContainsFunc(slices.Collect(maps.Keys(fields)), same):
 			delete(keys, key)
-			dropped = true
+			changed = true
 		}
 	}
-	if !dropped {
+	if !changed {
 		return data
 	}
 	kept, err := json.Marshal(keys)
@@ -82,37 +95,23 @@ func exact(data []byte, t reflect.Type) []byte {
 	return kept
 }
 
-// names are the keys of a struct and of those that it embeds.
-func names(t reflect.Type) (all []string) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
+// fields are the types of a struct's fields and of those that it embeds, by their keys.
+func fields(t reflect.Type) map[string]reflect.Type {
+	all := map[string]reflect.Type{}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if f.Anonymous {
-			all = append(all, names(f.Type)...)
+			inner := f.Type
+			for inner.Kind() == reflect.Pointer {
+				inner = inner.Elem()
+			}
+			maps.Copy(all, fields(inner))
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		all = append(all, cmp.Or(name, f.Name))
+		all[cmp.Or(name, f.Name)] = f.Type
 	}
 	return all
-}
-
-// pythons are the numbers that JSON does not have.
-var pythons = regexp.MustCompile(`"(?:[^"\\\\]|\\\\.)*"|-?Infinity|NaN`)
-
-// quoted puts Python's numbers into quotes; strings stay as they are.
-func quoted(data []byte) []byte {
-	return pythons.ReplaceAllFunc(data, func(found []byte) []byte {
-		if found[0] == '"' {
-			return found
-		}
-		return []byte(`"` + string(found) + `"`)
-	})
 }
 
 // Number reads a number that may be infinite: as Infinity, in quotes or not, or as {"__float__": "Infinity"}, as newer
