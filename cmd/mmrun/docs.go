@@ -25,9 +25,9 @@ func docsCommand() *cli.Command {
 		UsageText: "mmrun docs [--documents K,K,...] [--trials N] [--plot FILE.png] [--json] [FLAGS]",
 		Description: `Lets the model read K documents, each about a place that does not exist, with four sentences of no use and " The code of Ravenmoor is 48215." somewhere among them, and then asks for the code of one: "What is the code of Ravenmoor? The code of Ravenmoor is". The model continues greedily and is right when the five digits come first. All but one document are noise. Places, codes, sentences and the document that is asked for follow from --seed, K and the trial alone.
 
-An answer that is the code of another document is counted as confused: the model has found a code but not the one asked for. The bounds low and high are a 95% interval of the accuracy (Wilson).
+An answer that is the code of another document is counted as confused: the model has found a code but not the one asked for. The bounds low and high are a 95% interval of the accuracy (Wilson). All models get the same prompts: "first only" and "this only" count those that the first model alone answered, and this one alone, and p is how often equals would differ as much (McNemar's exact test).
 
-With --json the output is one object: seed, trials, and models, each with model, device and counts: documents, noise, tokens (the mean length of a prompt), seconds, accuracy, low, high, right, trials, confused, and every answer with what the model wrote.
+With --json the output is one object: seed, trials, and models, each with model, device and counts: documents, noise, tokens (the mean length of a prompt), seconds, accuracy, low, high, right, trials, after the first model against_first (first_only, this_only, p), confused, and every answer with what the model wrote.
 
 Examples:
 mmrun docs --model memmamba --documents 1,2,5,10,20,50
@@ -59,6 +59,7 @@ type docsCount struct {
 	Tokens    float64 `json:"tokens"`
 	Seconds   float64 `json:"seconds"`
 	score
+	Paired   *paired `json:"against_first,omitempty"` // of models after the first
 	Confused int     `json:"confused"`
 	Replies  []reply `json:"replies"`
 }
@@ -108,6 +109,9 @@ func (r *docsReport) measure(ctx context.Context, e *opened, tok *tokenizer.Toke
 		if err != nil {
 			return err
 		}
+		if first := r.Models[0]; first != m {
+			one.Paired = pairedOf(first.Counts[len(m.Counts)].Replies, one.Replies)
+		}
 		m.Counts = append(m.Counts, one)
 		e.console.note(fmt.Sprintf("%s: %d documents: %s of %d right", m.Model, k, plot.Percent(one.Accuracy), one.Trials))
 	}
@@ -149,11 +153,16 @@ func (r *docsReport) text() string {
 		}
 		text.WriteString(m.head)
 		fmt.Fprintf(&text, "trials  %d of each kind, seed %d\n\n", r.Trials, r.Seed)
-		t := newTable(">documents", ">noise", ">tokens", ">accuracy", ">low", ">high", ">confused", ">seconds")
+		headings := []string{">documents", ">noise", ">tokens", ">accuracy", ">low", ">high", ">confused", ">seconds"}
+		if i > 0 {
+			headings = append(headings, pairedHeadings...)
+		}
+		t := newTable(headings...)
 		for _, k := range m.Counts {
 			cells := []string{fmt.Sprint(k.Documents), fmt.Sprint(k.Noise), fmt.Sprintf("%.0f", k.Tokens)}
 			cells = append(cells, k.cells()...)
-			t.add(append(cells, plot.Percent(float64(k.Confused)/float64(k.Trials)), fmt.Sprintf("%.1f", k.Seconds))...)
+			cells = append(cells, plot.Percent(float64(k.Confused)/float64(k.Trials)), fmt.Sprintf("%.1f", k.Seconds))
+			t.add(append(cells, k.Paired.cells()...)...)
 		}
 		text.WriteString(t.String())
 	}

@@ -33,7 +33,7 @@ mmrun fidelity --model memmamba --against mamba --file book.txt --tokens 8192
 mmrun fidelity --model memmamba --file book.txt --json | jq '.models[0].eclmf[0]'`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Category: "Input", Usage: "the text, UTF-8; `FILE` - is standard input"},
-			&cli.StringFlag{Name: "against", Category: "Model", Usage: "also measure the model in `DIR`, such as the same without memory"},
+			againstFlag(),
 			&cli.IntFlag{Name: "tokens", Category: "Measurement", Value: 4096, Usage: "read `N` tokens of the text"},
 			&cli.StringFlag{Name: "distances", Category: "Measurement", Usage: "look back `K,K,...` tokens", DefaultText: "powers of two up to half of the tokens"},
 			&cli.IntFlag{Name: "samples", Category: "Measurement", Value: 256, Usage: "follow `N` tokens"},

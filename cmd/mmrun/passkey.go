@@ -25,9 +25,9 @@ func passkeyCommand() *cli.Command {
 		UsageText: "mmrun passkey [--lengths N,N,...] [--depths N] [--trials N] [--plot FILE.png] [--json] [FLAGS]",
 		Description: `Hides five digits in a text that repeats " The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.", as " The pass key is 48215. Remember it. 48215 is the pass key.", and ends it with " What is the pass key? The pass key is". The model continues greedily and is right when the five digits come first. A length counts all tokens of the prompt. Of D depths the i-th is the middle of the i-th of D equal parts of the filler. With --filler the tokens of a file, from a random place on, take the place of the repeated sentences.
 
-A prompt follows from --seed, its length, its depth and its trial alone. What the prompts of a trial begin with alike is read only once. The bounds low and high are a 95% interval of the accuracy (Wilson).
+A prompt follows from --seed, its length, its depth and its trial alone. What the prompts of a trial begin with alike is read only once. The bounds low and high are a 95% interval of the accuracy (Wilson). All models get the same prompts: "first only" and "this only" count those that the first model alone found, and this one alone, and p is how often equals would differ as much (McNemar's exact test).
 
-With --json the output is one object: seed, depths, trials, filler, and models, each with model, device, and lengths: length, seconds, accuracy, low, high, right and trials over all depths, and depths with the same for each depth and every answer with what the model wrote.
+With --json the output is one object: seed, depths, trials, filler, and models, each with model, device, and lengths: length, seconds, accuracy, low, high, right and trials over all depths, after the first model against_first (first_only, this_only, p), and depths with the same for each depth and every answer with what the model wrote.
 
 Examples:
 mmrun passkey --model memmamba --lengths 1000,2000,4000 --trials 20
@@ -62,7 +62,16 @@ type passkeyLength struct {
 	Length  int     `json:"length"`
 	Seconds float64 `json:"seconds"`
 	score
+	Paired *paired        `json:"against_first,omitempty"` // of models after the first
 	Depths []*passkeyCell `json:"depths"`
+}
+
+// replies are those of all depths.
+func (l *passkeyLength) replies() (all []reply) {
+	for _, cell := range l.Depths {
+		all = append(all, cell.Replies...)
+	}
+	return all
 }
 
 type passkeyCell struct {
@@ -134,6 +143,9 @@ func (r *passkeyReport) measure(c *cli.Context, e *opened, tok *tokenizer.Tokeni
 		if err != nil {
 			return err
 		}
+		if first := r.Models[0]; first != m {
+			one.Paired = pairedOf(first.Lengths[len(m.Lengths)].replies(), one.replies())
+		}
 		m.Lengths = append(m.Lengths, one)
 		e.console.note(fmt.Sprintf("%s: %d tokens: %s of %d right", m.Model, length, plot.Percent(one.Accuracy), one.Trials))
 	}
@@ -186,13 +198,18 @@ func (r *passkeyReport) text() string {
 		for _, depth := range r.Depths {
 			headings = append(headings, fmt.Sprintf(">at %s", plot.Percent(depth)))
 		}
-		t := newTable(append(headings, ">accuracy", ">low", ">high", ">seconds")...)
+		headings = append(headings, ">accuracy", ">low", ">high", ">seconds")
+		if i > 0 {
+			headings = append(headings, pairedHeadings...)
+		}
+		t := newTable(headings...)
 		for _, l := range m.Lengths {
 			cells := []string{fmt.Sprint(l.Length)}
 			for _, cell := range l.Depths {
 				cells = append(cells, plot.Percent(cell.Accuracy))
 			}
-			t.add(append(append(cells, l.cells()...), fmt.Sprintf("%.1f", l.Seconds))...)
+			cells = append(append(cells, l.cells()...), fmt.Sprintf("%.1f", l.Seconds))
+			t.add(append(cells, l.Paired.cells()...)...)
 		}
 		text.WriteString(t.String())
 	}

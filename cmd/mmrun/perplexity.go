@@ -40,7 +40,7 @@ mmrun perplexity --file book.txt --json | jq '.models[0].contexts[0].bits_per_by
 			&cli.StringFlag{Name: "context", Category: "Measurement", Value: "all", Usage: "read pieces of `N,N,...` tokens; \"all\" is the whole text"},
 			&cli.IntFlag{Name: "last", Category: "Measurement", DefaultText: "all", Usage: "score the last `N` tokens of each piece alone"},
 			&cli.BoolFlag{Name: "no-bos", Category: "Measurement", Usage: "no bos_token_id in front of a piece"},
-			&cli.StringFlag{Name: "against", Category: "Model", Usage: "also measure the model in `DIR`, such as the same without memory"},
+			againstFlag(),
 			jsonFlag("print one JSON object instead of tables"),
 			plotFlag(),
 		}, decimateFlags(), engineFlags()),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -161,13 +162,50 @@ func (e *opened) toRead(prompts []retrieval.Prompt) int64 {
 	return int64(total)
 }
 
+// paired compares a model with the first one, prompt by prompt.
+type paired struct {
+	FirstOnly int     `json:"first_only"` // right
+	ThisOnly  int     `json:"this_only"`
+	P         float64 `json:"p"` // of a difference as large between equals (McNemar, exact)
+}
+
+func pairedOf(first, this []reply) *paired {
+	p := &paired{}
+	for i := range this {
+		switch {
+		case first[i].Right && !this[i].Right:
+			p.FirstOnly++
+		case this[i].Right && !first[i].Right:
+			p.ThisOnly++
+		}
+	}
+	p.P = stats.Paired(p.FirstOnly, p.ThisOnly)
+	return p
+}
+
+// pairedHeadings and cells are for a table of a model after the first.
+var pairedHeadings = []string{">first only", ">this only", ">p"}
+
+func (p *paired) cells() []string {
+	if p == nil {
+		return nil
+	}
+	return []string{fmt.Sprint(p.FirstOnly), fmt.Sprint(p.ThisOnly), fmt.Sprintf("%.2g", p.P)}
+}
+
+// againstFlag names models that are measured, too.
+func againstFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "against", Category: "Model",
+		Usage: "also measure the model in `DIR`, such as the same without memory; may be given several times"}
+}
+
 // retrievalFlags are those of every command that asks a model for what it has read.
 func retrievalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "trials", Category: "Measurement", Value: 10, Usage: "ask `N` times in every case"},
 		&cli.Uint64Flag{Name: "seed", Category: "Measurement", Value: 1, Usage: "`NUMBER` that the prompts follow from"},
 		jsonFlag("print one JSON object instead of tables"),
-		&cli.StringFlag{Name: "against", Category: "Model", Usage: "also measure the model in `DIR`, such as the same without memory"},
+		againstFlag(),
 		plotFlag(),
 	}
 }
@@ -177,23 +215,23 @@ func checkRetrieval(c *cli.Context) error {
 	return cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), atLeast(c, "trials", 1), checkPlot(c))
 }
 
-// readOnce refuses standard input for a text that two models read.
+// readOnce refuses standard input for a text that several models read.
 func readOnce(c *cli.Context, flag string) error {
 	if c.IsSet("against") && c.String(flag) == stdinName {
-		return usagef("--%s: standard input can be read once only, and --against reads it twice", flag)
+		return usagef("--%s: standard input can be read once only, and --against reads it again", flag)
 	}
 	return nil
 }
 
-// eachModel opens the model and the one it is held against, one after the other.
+// eachModel opens the model and those it is held against, one after the other.
 func eachModel(c *cli.Context, measure func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error) error {
 	src, err := sourceOf(c)
 	if err != nil {
 		return err
 	}
 	sources := []source{src}
-	if c.IsSet("against") {
-		if src, err = sourceAt(c, c.String("against")); err != nil {
+	for _, dir := range c.StringSlice("against") {
+		if src, err = sourceAt(c, dir); err != nil {
 			return err
 		}
 		sources = append(sources, src)

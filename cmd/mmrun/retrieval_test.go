@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,11 +82,30 @@ func TestPasskeyCommand(t *testing.T) {
 			wantContinuation(t, dir, prompts[i], cell.Replies[1])
 		}
 	}
+	for i, l := range r.Models[1].Lengths {
+		if r.Models[0].Lengths[i].Paired != nil || l.Paired == nil || *l.Paired != *pairedOf(r.Models[0].Lengths[i].replies(), l.replies()) {
+			t.Errorf("%+v and %+v", r.Models[0].Lengths[i].Paired, l.Paired)
+		}
+	}
 	wantPicture(t, picture)
-	text := succeed(t, "passkey", "--model", dir, "--lengths", "100", "--depths", "2", "--trials", "1",
+	text := succeed(t, "passkey", "--model", dir, "--against", other, "--against", dir, "--lengths", "100", "--depths", "2", "--trials", "1",
 		"--filler", filepath.Join("..", "..", "README.md"))
-	if !strings.Contains(text, "tokens  at 25%  at 75%  accuracy  low  high  seconds\n   100 ") {
+	const headings = "tokens  at 25%  at 75%  accuracy  low  high  seconds"
+	if strings.Count(text, headings+"\n   100 ") != 1 || strings.Count(text, headings+"  first only  this only  p\n   100 ") != 2 {
 		t.Errorf("%s", text)
+	}
+}
+
+// TestPairedOf counts prompts that one of two models alone answers.
+func TestPairedOf(t *testing.T) {
+	of := func(right string) (all []reply) {
+		for _, r := range right {
+			all = append(all, reply{Right: r == '+'})
+		}
+		return all
+	}
+	if got := *pairedOf(of("++++-+"), of("-+--++")); got.FirstOnly != 3 || got.ThisOnly != 1 || math.Abs(got.P-0.625) > 1e-9 {
+		t.Errorf("%+v", got)
 	}
 }
 
