@@ -42,22 +42,23 @@ type Options struct {
 
 // A Model is a checkpoint on a device. It may serve any number of states.
 type Model struct {
-	mu       sync.Mutex // held by every call
-	closed   bool
-	config   Config
-	sizes    Sizes
-	window   int  // W of a network with windows, else 0
-	across   bool // a pass may go through several
-	device   *vk.Device
-	loaded   *loaded
-	network  Network
-	layout   *layout
-	programs *programs
-	arena    *vk.Buffer
-	source   fingerprint
-	quantize string // how the matrices are quantized, or nothing
-	states   int
-	underway underway
+	mu         sync.Mutex // held by every call
+	closed     bool
+	config     Config
+	sizes      Sizes
+	generation Generation
+	window     int  // W of a network with windows, else 0
+	across     bool // a pass may go through several
+	device     *vk.Device
+	loaded     *loaded
+	network    Network
+	layout     *layout
+	programs   *programs
+	arena      *vk.Buffer
+	source     fingerprint
+	quantize   string // how the matrices are quantized, or nothing
+	states     int
+	underway   underway
 }
 
 // MemoryUse is the device memory of a model, in bytes.
@@ -80,6 +81,7 @@ func (m *Model) open(files *checkpoint.Tensors, to *quant.Format, o Options) err
 	if m.sizes = m.config.Sizes(); m.sizes.MaxTokens == 0 {
 		m.sizes.MaxTokens = maxPosition
 	}
+	m.sizes.EOS = joined(m.sizes.EOS, m.generation.EOS)
 	m.layout = newLayout(m.config.Parts(), 1)
 	source := make(chan error, 1)
 	go func() {
@@ -120,7 +122,10 @@ func (m *Model) build(chunk int, unified bool) error {
 // Config is the model's configuration, of the type that its architecture has.
 func (m *Model) Config() Config { return m.config }
 
-// Sizes are those that every model has.
+// Generation is what the model's maker says of how its texts are continued; its ends are among those of Sizes.
+func (m *Model) Generation() Generation { return m.generation }
+
+// Sizes are those that every model has. EOS has the ends of config.json and of generation_config.json.
 func (m *Model) Sizes() Sizes { return m.sizes }
 
 // Quantization is how the matrices are quantized, such as "q8_0", or nothing: in the file or when loading.

@@ -47,6 +47,9 @@ func (m *Model) readFiles(src checkpoint.Source, o Options) (*checkpoint.Tensors
 	if m.config, err = ParseConfig(src.Path(configName), data); err != nil {
 		return nil, Refused(err)
 	}
+	if m.generation, err = ReadGeneration(src); err != nil {
+		return nil, err
+	}
 	files, err := src.Tensors()
 	if err != nil {
 		return nil, Refused(err)

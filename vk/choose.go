@@ -12,7 +12,7 @@ import (
 
 // Options says which device to open and how.
 type Options struct {
-	// Device picks the device: an index of List, a UUID, or a part of a name (any case). When
+	// Device picks the device: an index of List, a UUID, or a part of a name (any case); digits alone are an index. When
 	// empty the environment variable MMRUN_DEVICE is used, and when that is empty too the best
 	// one is taken: discrete before integrated, virtual and CPU.
 	Device string
@@ -102,8 +102,9 @@ func choose(infos []Info, want string) (int, error) {
 	}
 	// A part of a name may fit several devices of one kind: the first of the best kind is meant.
 	found := -1
+	digits := strings.Trim(want, "0123456789") == "" // an index that there is not, though many a name has such digits
 	for i, d := range infos {
-		if strings.Contains(strings.ToLower(d.Name), strings.ToLower(want)) && (found < 0 || d.Type < infos[found].Type) {
+		if !digits && strings.Contains(strings.ToLower(d.Name), strings.ToLower(want)) && (found < 0 || d.Type < infos[found].Type) {
 			found = i
 		}
 	}

@@ -20,7 +20,7 @@ func TestChoose(t *testing.T) {
 		want string
 		n    int
 	}{
-		{"", 2}, {"0", 0}, {"3", 3}, {"uhd", 1}, {"4090", 2}, {"LLVMPIPE", 0},
+		{"", 2}, {"0", 0}, {"3", 3}, {"uhd", 1}, {"rtx 4090", 2}, {"LLVMPIPE", 0},
 		{"00000000-0000-0000-0000-00000000000d", 3}, {"r", 2},
 	} {
 		n, err := choose(infos, c.want)
@@ -35,6 +35,11 @@ func TestChoose(t *testing.T) {
 	for _, part := range []string{`"radeon"`, "1: Intel UHD 770 (integrated)", "llvmpipe"} {
 		if !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q lacks %q or is not one line", err, part)
+		}
+	}
+	for _, index := range []string{"4", "15", "4090"} { // parts of names as they are
+		if n, err := choose(infos, index); !errors.Is(err, ErrNoDevice) {
+			t.Errorf("device %q is %d, %v", index, n, err)
 		}
 	}
 	if _, err := choose(nil, ""); !errors.Is(err, ErrNoDevice) {

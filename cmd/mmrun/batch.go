@@ -95,6 +95,7 @@ func batchAction(c *cli.Context) (err error) {
 		return err
 	}
 	b.options.Sample.Vocab = b.tok.VocabSize() // rows beyond it are padding
+	modelSampling(c, &b.options.Sample, b.Generation().Sampling)
 	sig := signalsOf(c)
 	sig.graceful()
 	err = b.run(sig.ctx, min(c.Int("batch-size"), len(b.lines)))

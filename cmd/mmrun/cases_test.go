@@ -1,8 +1,11 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -65,4 +68,37 @@ func TestQuantizeForms(t *testing.T) {
 		}
 		succeed(t, "logits", "-q", "--model", out, "--tokens", "1,2,3", "--out", filepath.Join(t.TempDir(), "logits"))
 	}
+}
+
+// TestGenerationConfig: a generation_config.json has further ends and settings of sampling, which flags go before.
+func TestGenerationConfig(t *testing.T) {
+	dir := modelDir(t, "mamba-tiny")
+	generate := func(flags ...string) (report generateReport) {
+		out := succeed(t, append([]string{"generate", "-q", "--json", "--model", dir, "--prompt", "It was", "-n", "12", "--seed", "1"}, flags...)...)
+		if err := json.Unmarshal([]byte(out), &report); err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	greedy := generate("--temp", "0").Tokens
+	end := slices.IndexFunc(greedy, func(id int32) bool { return id != greedy[0] })
+	if end < 0 {
+		t.Fatalf("%v has one token alone", greedy)
+	}
+	write(t, filepath.Join(dir, "generation_config.json"), fmt.Appendf(nil, `{"eos_token_id": [%d], "do_sample": false, "temperature": 0.7}`, greedy[end]))
+	if got := generate(); got.FinishReason != "eos" || !slices.Equal(got.Tokens, greedy[:end]) {
+		t.Errorf("%s, %v, want %v", got.FinishReason, got.Tokens, greedy[:end])
+	}
+	if got := generate("--temp", "3", "--top-k", "0", "--min-p", "0", "--top-p", "0").Tokens; !slices.Equal(got, greedy[:end]) {
+		t.Errorf("--top-p 0 gives %v, want the likeliest, %v", got, greedy[:end])
+	}
+	if got := generate("--temp", "3", "--top-k", "0", "--min-p", "0", "--top-p", "1").Tokens; slices.Equal(got, greedy[:end]) {
+		t.Errorf("--temp 3 does not go before the file: %v", got)
+	}
+	want := fmt.Sprintf("generation    temperature 0, eos_token_id [%d]\n", greedy[end])
+	if got := succeed(t, "inspect", "--model", dir); !strings.Contains(got, want) {
+		t.Errorf("%s has no line %q", got, want)
+	}
+	write(t, filepath.Join(dir, "generation_config.json"), []byte(`{"top_p": 2}`))
+	wantError(t, execute(t, "", "generate", "-q", "--model", dir, "x"), exitFailure, "generation_config.json: top_p 2 is not between 0 and 1")
 }

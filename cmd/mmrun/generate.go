@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -13,7 +12,6 @@ import (
 
 	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/engine"
-	"github.com/mmrun/mmrun/sample"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -30,7 +28,7 @@ func generateCommand() *cli.Command {
 		Category:  groupRun,
 		Usage:     "write text that continues a prompt",
 		UsageText: "mmrun generate --prompt TEXT | --prompt-file FILE | - | --batch FILE [FLAGS]",
-		Description: `The text goes to standard output as it is made, and nothing else does: the prompt is not repeated. A line of timings follows on standard error when that is a terminal. Writing ends after --max-tokens, at the model's end-of-text token, before a --stop text, or with Ctrl-C.
+		Description: `The text goes to standard output as it is made, and nothing else does: the prompt is not repeated. A line of timings follows on standard error when that is a terminal. Writing ends after --max-tokens, at one of the model's end-of-text tokens, before a --stop text, or with Ctrl-C. Where a flag of sampling is not given, the model's generation_config.json counts before the flag's default.
 
 With --json the output is one object: model, device, seed, prompt_tokens and tokens (ids), text, finish_reason (length, eos, stop or interrupted), timings (load_s, prompt_s, generate_s, prompt_tokens_per_s, generate_tokens_per_s) and memory (weights, state, activations and all that is allocated on the device, in bytes); with --decimate also kept: how many tokens of the prompt each such layer let stay.
 
@@ -46,23 +44,6 @@ mmrun generate --state-load book.state --prompt "In short, "
 mmrun generate --batch prompts.txt --batch-size 32 -n 100 | jq -r .text`,
 		Flags:  slices.Concat(textFlags("to continue"), output, batchFlags(), samplingFlags(), stateFlags(), decimateFlags(), engineFlags()),
 		Action: generateAction,
-	}
-}
-
-func samplingFlags() []cli.Flag {
-	const category = "Sampling"
-	return []cli.Flag{
-		&cli.Float64Flag{Name: "temp", Category: category, Value: 0.8,
-			Usage: "temperature `T`; 0 always takes the most probable token"},
-		&cli.IntFlag{Name: "top-k", Category: category, Value: 40, Usage: "choose among the `K` most probable tokens; 0 for all"},
-		&cli.Float64Flag{Name: "top-p", Category: category, Value: 0.95,
-			Usage: "choose among the most probable tokens that together reach `P`; 1 for all"},
-		&cli.Float64Flag{Name: "min-p", Category: category, Value: 0.05,
-			Usage: "choose among tokens at least `P` times as probable as the first; 0 for all"},
-		&cli.Float64Flag{Name: "repeat-penalty", Category: category, Value: 1,
-			Usage: "divide the odds of each of the last 64 tokens by `R`; 1 for not at all"},
-		&cli.Uint64Flag{Name: "seed", Category: category, DefaultText: "a new one each time",
-			Usage: "`SEED` of the random choices: the same seed gives the same text"},
 	}
 }
 
@@ -124,6 +105,7 @@ func generateAction(c *cli.Context) (err error) {
 		return err
 	}
 	g.options.Sample.Vocab = g.tok.VocabSize() // rows beyond it are padding
+	modelSampling(c, &g.options.Sample, g.Generation().Sampling)
 	state, err := g.loadState(c.String("state-load"))
 	if err != nil {
 		return err
@@ -156,15 +138,9 @@ func (g *generation) readFlags(c *cli.Context) error {
 	if slices.Contains(g.stop, "") {
 		return usagef("--stop: the text is empty")
 	}
-	g.options = engine.GenerateOptions{MaxTokens: c.Int("max-tokens"), Sample: sample.Options{
-		Temperature: c.Float64("temp"), TopK: c.Int("top-k"), TopP: c.Float64("top-p"), MinP: c.Float64("min-p"),
-		RepeatPenalty: c.Float64("repeat-penalty"), Seed: c.Uint64("seed"),
-	}}
-	if !c.IsSet("seed") {
-		g.options.Sample.Seed = uint64(rand.Uint32()) // short, and exact in every JSON reader
-	}
-	if err := g.options.Sample.Validate(); err != nil {
-		return usagef("%s", strings.TrimPrefix(err.Error(), "sample: "))
+	g.options = engine.GenerateOptions{MaxTokens: c.Int("max-tokens")}
+	if g.options.Sample, err = flagSampling(c); err != nil {
+		return err
 	}
 	if g.saves = c.IsSet("state-save"); g.saves {
 		return checkOutput(c.String("state-save"))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,7 @@ type inspection struct {
 	Model         string         `json:"model"`
 	Architecture  ordered        `json:"architecture"`
 	Quantization  string         `json:"quantization,omitempty"` // of the matrices, in the file
+	Generation    ordered        `json:"generation,omitempty"`   // what generation_config.json says
 	Sections      ordered        `json:"-"`                      // under keys of their own
 	Parameters    int64          `json:"parameters"`
 	WeightBytes   int64          `json:"weight_bytes"`
@@ -117,6 +119,11 @@ func inspectAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", src.Name(), err)
 	}
+	generation, err := engine.ReadGeneration(src)
+	if err != nil {
+		return err
+	}
+	in.Generation = said(generation)
 	if err := in.measure(c, src); err != nil {
 		return err
 	}
@@ -151,6 +158,31 @@ func inspect(name string, cfg engine.Config, tensors *checkpoint.Tensors) (*insp
 		in.tensorsOfType[t.Type]++
 	}
 	return in, nil
+}
+
+// said is what a generation_config.json says, nothing where it says nothing.
+func said(g engine.Generation) (o ordered) {
+	add := func(key string, value any) {
+		if v := reflect.ValueOf(value); !v.IsNil() {
+			o = append(o, field{key, reflect.Indirect(v).Interface()})
+		}
+	}
+	add("temperature", g.Sampling.Temperature)
+	add("top_k", g.Sampling.TopK)
+	add("top_p", g.Sampling.TopP)
+	add("min_p", g.Sampling.MinP)
+	add("repetition_penalty", g.Sampling.RepeatPenalty)
+	add("eos_token_id", g.EOS)
+	return o
+}
+
+// words are the fields in a line.
+func (o ordered) words() string {
+	var words []string
+	for _, f := range o {
+		words = append(words, fmt.Sprintf("%s %v", f.key, f.value))
+	}
+	return strings.Join(words, ", ")
 }
 
 // describe fills in what the architecture says of itself.
@@ -210,6 +242,9 @@ func (in *inspection) text(chunk int) string {
 	lines := []string{"model         " + in.Model, "architecture  " + in.architecture()}
 	if q := quant.Lookup(in.Quantization); q != nil {
 		lines = append(lines, fmt.Sprintf("quantized     %s, blocks of %d weights", q, q.Weights))
+	}
+	if in.Generation != nil {
+		lines = append(lines, "generation    "+in.Generation.words())
 	}
 	for _, section := range in.described.Sections {
 		for i, line := range section.Lines {
