@@ -26,7 +26,8 @@ import (
 	"io/fs"
 
 	"github.com/mmrun/mmrun/checkpoint"
-	_ "github.com/mmrun/mmrun/checkpoint/pytorch"     // a kind of files
+	_ "github.com/mmrun/mmrun/checkpoint/gguf"        // a kind of files
+	_ "github.com/mmrun/mmrun/checkpoint/pytorch"     // another
 	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // another
 	"github.com/mmrun/mmrun/engine"
 	_ "github.com/mmrun/mmrun/memmamba" // the architectures
@@ -60,7 +61,7 @@ type Model struct {
 }
 
 // Open opens the model at a path: a directory with config.json, tokenizer.json and model.safetensors, whole or in
-// shards. A file that cannot be used is ErrRefused; what is not there is fs.ErrNotExist.
+// shards, or a GGUF file or a directory with one. A file that cannot be used is ErrRefused; what is not there is fs.ErrNotExist.
 func Open(path string, o Options) (*Model, error) {
 	src, err := checkpoint.Open(path)
 	if err != nil {
@@ -107,8 +108,15 @@ func open(src checkpoint.Source, o Options) (*Model, error) {
 	return m, nil
 }
 
-// ReadTokenizer reads the tokenizer of a model's files: tokenizer.json, or what older models have in its place.
+// ReadTokenizer reads the tokenizer of a model's files: tokenizer.json, or what older models have in its place, or
+// the source's own where it has none of these files, as GGUF's.
 func ReadTokenizer(src checkpoint.Source) (*tokenizer.Tokenizer, error) {
+	if own, ok := checkpoint.As[interface {
+		Tokenizer() (*tokenizer.Tokenizer, error)
+	}](src); ok {
+		t, err := own.Tokenizer()
+		return t, refused(err)
+	}
 	t, err := tokenizer.Open(checkpoint.Files(src), src.Path)
 	return t, refused(err)
 }

@@ -281,3 +281,20 @@ func TestTokensAndText(t *testing.T) {
 		t.Errorf("%q, tokens say %q", got, want)
 	}
 }
+
+// TestOpenGGUF: a GGUF file is a model with its tokenizer.
+func TestOpenGGUF(t *testing.T) {
+	path := filepath.Join("testdata", "gguf", "mamba-f16.gguf")
+	m, err := mmrun.Open(path, mmrun.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	ids, err := m.Tokenizer().Encode("the end")
+	if err != nil || m.Tokenizer().Decode(ids) != "the end" || m.Sizes().Vocab != 300 {
+		t.Errorf("%s: %v of %d (%v)", m.Name(), ids, m.Sizes().Vocab, err)
+	}
+	if _, err := mmrun.Open(filepath.Join("cmd", "mmrun", "testdata", "cases", "gguf-types-gone", "t4.gguf"), mmrun.Options{}); !errors.Is(err, mmrun.ErrRefused) {
+		t.Errorf("a file that cannot be used: %v", err)
+	}
+}

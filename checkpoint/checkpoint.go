@@ -44,6 +44,27 @@ type Source interface {
 	Close() error
 }
 
+// A Warner is a Source that may have something to tell of its files that is no error, line by line.
+type Warner interface {
+	Warnings() []string
+}
+
+// As is a source as something that it can do besides, or that the source within it can: one that has another within it
+// has a method Unwrap.
+func As[T any](src Source) (as T, ok bool) {
+	for src != nil {
+		if as, ok = src.(T); ok {
+			return as, true
+		}
+		outer, wraps := src.(interface{ Unwrap() Source })
+		if !wraps {
+			break
+		}
+		src = outer.Unwrap()
+	}
+	return as, false
+}
+
 // MaxFile bounds the files of a model besides its weights, in bytes.
 const MaxFile = 256 << 20
 

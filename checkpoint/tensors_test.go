@@ -53,13 +53,14 @@ func TestReader(t *testing.T) {
 		numbers[i] = float32(rng.NormFloat64())
 	}
 	r := new(Reader) // one for all: its room is of other rows before
-	for _, from := range quant.All() {
+	packed := slices.DeleteFunc(quant.All(), (*quant.Format).ReadOnly)
+	for _, from := range packed {
 		x := tensor(t, "x", from, cols, numbers)
 		stands, err := x.Float32s()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, to := range quant.All() {
+		for _, to := range packed {
 			for i := range rows {
 				want := make([]byte, to.RowBytes(cols))
 				if err := to.Quantize(want, stands[i*cols:(i+1)*cols]); err != nil {

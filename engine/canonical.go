@@ -68,6 +68,9 @@ type canonical struct {
 	err  error
 }
 
+// Unwrap is the source as its files have it.
+func (c *canonical) Unwrap() checkpoint.Source { return c.Source }
+
 // Config is the canonical config.json.
 func (c *canonical) Config() ([]byte, error) {
 	data, err := c.own()

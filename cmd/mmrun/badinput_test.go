@@ -27,7 +27,7 @@ func TestBadInput(t *testing.T) {
 		{"no prompt file", []string{"generate", "--prompt-file", nothing}, nothing + ": no such file"},
 		{"prompt file is a directory", []string{"generate", "--prompt-file", empty}, empty + ": is a directory"},
 		{"no model", []string{"generate", "x", "--model", nothing}, nothing + ": no such file or directory"},
-		{"model is a file", []string{"generate", "x", "--model", text}, text + ": there is no model, which is a directory with "},
+		{"model is a file", []string{"generate", "x", "--model", text}, text + ": there is no model, which is a "},
 		{"empty model", []string{"verify", "--model", empty, "--golden", text}, empty + ": there is no model"},
 		{"no tokenizer", []string{"generate", "x", "--model", mamba}, tokenizerName + ": no such file"},
 		{"broken tokenizer", []string{"tokenize", "x", "--tokenizer", text}, text},

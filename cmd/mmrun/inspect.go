@@ -41,6 +41,7 @@ type inspection struct {
 	Architecture  ordered        `json:"architecture"`
 	Quantization  string         `json:"quantization,omitempty"` // of the matrices, in the file
 	Generation    ordered        `json:"generation,omitempty"`   // what generation_config.json says
+	Widened       widened        `json:"widened,omitempty"`      // matrices, by their types in the file
 	Sections      ordered        `json:"-"`                      // under keys of their own
 	Parameters    int64          `json:"parameters"`
 	WeightBytes   int64          `json:"weight_bytes"`
@@ -147,6 +148,7 @@ func inspect(name string, cfg engine.Config, tensors *checkpoint.Tensors) (*insp
 	if q := tensors.Quantized(); q != nil {
 		in.Quantization = q.Name
 	}
+	in.Widened = widenedOf(asked, tensors)
 	for _, name := range slices.SortedFunc(slices.Values(tensors.Names()), byLayer) {
 		t, _ := tensors.Tensor(name)
 		if !slices.ContainsFunc(asked, func(a engine.Tensor) bool { return a.Name == name }) {
@@ -242,6 +244,9 @@ func (in *inspection) text(chunk int) string {
 	lines := []string{"model         " + in.Model, "architecture  " + in.architecture()}
 	if q := quant.Lookup(in.Quantization); q != nil {
 		lines = append(lines, fmt.Sprintf("quantized     %s, blocks of %d weights", q, q.Weights))
+	}
+	if len(in.Widened) > 0 {
+		lines = append(lines, "widened       "+in.Widened.String())
 	}
 	if in.Generation != nil {
 		lines = append(lines, "generation    "+in.Generation.words())

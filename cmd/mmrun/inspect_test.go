@@ -13,6 +13,7 @@ import (
 type inspected struct {
 	Architecture map[string]any         `json:"architecture"`
 	Quantization string                 `json:"quantization"`
+	Widened      map[string]int         `json:"widened"`
 	Memory       *memmamba.MemoryConfig `json:"memory"`
 	Transformer  *memmamba.Transformer  `json:"transformer"`
 	Parameters   int64                  `json:"parameters"`

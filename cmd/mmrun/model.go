@@ -11,7 +11,6 @@ import (
 
 	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/checkpoint"
-	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // the kind of files that models come in
 	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/models"
 	"github.com/mmrun/mmrun/quant"
@@ -27,7 +26,7 @@ const (
 // modelFlag chooses the model.
 func modelFlag() cli.Flag {
 	return &cli.StringFlag{Name: "model", Category: "Model",
-		Usage: "`DIR` with config.json, model.safetensors and tokenizer.json", DefaultText: "the bundled model"}
+		Usage: "`PATH` of a GGUF file, or of a folder with config.json, model.safetensors and tokenizer.json", DefaultText: "the bundled model"}
 }
 
 // deviceFlags choose the Vulkan device.
@@ -105,6 +104,8 @@ type renamed struct {
 
 func (r renamed) Name() string { return r.name }
 
+func (r renamed) Unwrap() checkpoint.Source { return r.Source }
+
 const sourcesKey = "open sources"
 
 // keep opens a source for the time of a command.
@@ -122,6 +123,12 @@ func keep(c *cli.Context, open func() (checkpoint.Source, error)) (source, error
 	}
 	all, _ := c.App.Metadata[sourcesKey].([]checkpoint.Source)
 	c.App.Metadata[sourcesKey] = append(all, src)
+	if w, ok := checkpoint.As[checkpoint.Warner](src); ok {
+		console := newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c))
+		for _, line := range w.Warnings() {
+			console.warn("%s", line)
+		}
+	}
 	return source{src, again}, nil
 }
 
@@ -156,7 +163,7 @@ func (s source) weights() (weights *checkpoint.Tensors, closing func(), err erro
 	return weights, func() { files.Close() }, nil
 }
 
-func (s source) tokenizer() (*tokenizer.Tokenizer, error) { return mmrun.ReadTokenizer(s) }
+func (s source) tokenizer() (*tokenizer.Tokenizer, error) { return mmrun.ReadTokenizer(s.Source) }
 
 // opened is an open model and the console that told of its loading.
 type opened struct {
@@ -224,6 +231,13 @@ func openEngine(c *cli.Context, src source) (*opened, error) {
 	}
 	e.load = time.Since(start)
 	e.warnOfCPU(c)
+	tensors, err := files.Tensors() // again
+	if err == nil {
+		err = e.warnOfWidened(tensors)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
 	return e, nil
 }
 

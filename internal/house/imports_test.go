@@ -24,14 +24,15 @@ var layers = map[string][]string{
 	"checkpoint":             {"quant"},
 	"checkpoint/safetensors": {"checkpoint", "quant", "internal/config"},
 	"checkpoint/pytorch":     {"checkpoint", "quant"},
+	"checkpoint/gguf":        {"checkpoint", "quant", "tokenizer"},
 	"tokenizer":              {},
 	"chat":                   {"tokenizer"},
 	"sample":                 {},
 	"ops":                    {"quant", "graph", "vk", "shaders"},
 	"engine":                 {"checkpoint", "quant", "sample", "ops", "graph", "vk", "internal/config"},
 	"engine/probe":           {"engine", "quant", "ops", "graph", "vk"},
-	"memmamba":               {"checkpoint", "engine", "ops", "graph", "internal/config"},
-	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "tokenizer", "sample", "vk"},
+	"memmamba":               {"checkpoint", "checkpoint/gguf", "engine", "ops", "graph", "internal/config"},
+	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/gguf", "checkpoint/safetensors", "checkpoint/pytorch", "tokenizer", "sample", "vk"},
 	"cmd/mmrun":              {"", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
 	"internal":               {"internal", "checkpoint", "checkpoint/safetensors", "quant", "tokenizer"},
 	"tools":                  {"checkpoint", "checkpoint/safetensors", "quant", "internal"},
@@ -135,7 +136,7 @@ func mayImport(path, imported string, test bool) string {
 		allowed = slices.Concat(allowed, forTests[name])
 	}
 	// Some packages lie below another and are no part of it: who may import them names them.
-	apart := []string{"ops/ref", "engine/probe", "checkpoint/safetensors"}
+	apart := []string{"ops/ref", "engine/probe", "checkpoint/safetensors", "checkpoint/gguf"}
 	if below(imported, allowed) && (!slices.Contains(apart, imported) || slices.Contains(allowed, imported)) {
 		return ""
 	}
