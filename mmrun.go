@@ -67,7 +67,7 @@ func Open(path string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, refused(err)
 	}
-	return open(src, o)
+	return OpenSource(src, o)
 }
 
 // OpenFS opens a model in a file system, such as one embedded in the program; name stands for it in errors.
@@ -76,10 +76,11 @@ func OpenFS(name string, fsys fs.FS, o Options) (*Model, error) {
 	if err != nil {
 		return nil, refused(err)
 	}
-	return open(src, o)
+	return OpenSource(src, o)
 }
 
-func open(src checkpoint.Source, o Options) (*Model, error) {
+// OpenSource opens the model of a source, which it closes.
+func OpenSource(src checkpoint.Source, o Options) (*Model, error) {
 	defer src.Close()
 	m := &Model{name: src.Name()}
 	// A large vocabulary takes as long to read as a device to open.

@@ -72,6 +72,10 @@ func (w *Text) End(most int, interrupted, goesOn bool) (piece string) {
 	return w.show(piece)
 }
 
+// Decoded is how many bytes of text the tokens so far make, with what is held back to see whether a stop string
+// begins with it, and without a character that is not whole.
+func (w *Text) Decoded() int { return w.text.Len() + len(w.held) }
+
 // String is the text so far, without what is held back.
 func (w *Text) String() string { return w.text.String() }
 

@@ -19,9 +19,6 @@ const (
 // VK is the model's device, also once it is closed.
 func (m *Model) VK() *vk.Device { return m.device }
 
-// Fingerprint tells models apart.
-func (m *Model) Fingerprint() [32]byte { return m.source }
-
 // Weights are the buffers of the weights.
 func (m *Model) Weights() []*vk.Buffer { return m.loaded.buffers }
 

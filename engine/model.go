@@ -134,6 +134,9 @@ func (m *Model) Quantization() string { return m.quantize }
 // Device is the device the model runs on.
 func (m *Model) Device() vk.Info { return m.device.Info() }
 
+// Fingerprint tells models apart: a state fits only the model of the fingerprint that it was made with.
+func (m *Model) Fingerprint() [32]byte { return m.source }
+
 // Chunk is how many tokens of a prompt run in one pass at the most.
 func (m *Model) Chunk() int { return m.programs.chunkTokens }
 

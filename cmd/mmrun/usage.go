@@ -122,6 +122,8 @@ func kindOf(flag cli.Flag) string {
 		return "a whole number"
 	case *cli.Uint64Flag:
 		return "a whole number from 0 to 18446744073709551615"
+	case *cli.DurationFlag:
+		return "a time such as 50ms or 2m"
 	case *cli.Float64Flag:
 		return "a number"
 	}

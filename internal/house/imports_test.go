@@ -33,7 +33,8 @@ var layers = map[string][]string{
 	"engine/probe":           {"engine", "quant", "ops", "graph", "vk"},
 	"memmamba":               {"checkpoint", "checkpoint/gguf", "engine", "ops", "graph", "internal/config"},
 	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/gguf", "checkpoint/safetensors", "checkpoint/pytorch", "tokenizer", "sample", "vk"},
-	"cmd/mmrun":              {"", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
+	"server":                 {"", "engine", "tokenizer", "sample", "chat"},
+	"cmd/mmrun":              {"", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
 	"internal":               {"internal", "checkpoint", "checkpoint/safetensors", "quant", "tokenizer"},
 	"tools":                  {"checkpoint", "checkpoint/safetensors", "quant", "internal"},
 }

@@ -1,0 +1,272 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mmrun/mmrun"
+	"github.com/mmrun/mmrun/engine"
+)
+
+// A Model is one that the server may answer with. It is opened when it is first asked for.
+type Model struct {
+	Name     string
+	Template *Template
+	Open     func() (*mmrun.Model, error)
+}
+
+// A host keeps one model: closed, or open with the scheduler that runs it.
+type host struct {
+	Model
+	server *Server
+
+	turn chan struct{} // held while the model is opened or closed
+
+	mu    sync.Mutex
+	open  *opened
+	users int
+	used  time.Time // last
+}
+
+// opened is a model that is open.
+type opened struct {
+	host      *host
+	model     *mmrun.Model
+	scheduler scheduler
+	pieces    func() [][]byte // by token id, what a grammar sees of it
+	created   time.Time
+	lost      bool // the device; guarded by the host's mu
+}
+
+func newHost(s *Server, m Model) *host {
+	return &host{Model: m, server: s, turn: make(chan struct{}, 1)}
+}
+
+// acquire returns the open model, opening it first if need be. Every use ends with release.
+func (h *host) acquire(ctx context.Context) (*opened, error) {
+	if o := h.take(); o != nil {
+		return o, nil
+	}
+	select {
+	case h.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-h.turn }()
+	if o := h.take(); o != nil { // somebody was faster
+		return o, nil
+	}
+	if err := h.closeLost(ctx); err != nil {
+		return nil, err
+	}
+	o, err := h.load()
+	if err != nil {
+		h.server.log.Error("a model cannot be opened", "model", h.Name, "error", err)
+		return nil, err
+	}
+	h.mu.Lock()
+	h.open = o
+	h.mu.Unlock()
+	return h.take(), nil
+}
+
+// take is the open model, if there is one that works.
+func (h *host) take() *opened {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.open == nil || h.open.lost {
+		return nil
+	}
+	h.users++
+	h.used = time.Now()
+	return h.open
+}
+
+// release ends a use of the model. Whoever saw the device lost says so.
+func (h *host) release(o *opened, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.users--
+	h.used = time.Now()
+	if errors.Is(err, mmrun.ErrDeviceLost) && !o.lost {
+		o.lost = true
+		h.server.log.Error("the device was lost; the model is opened again", "model", h.Name, "error", err)
+	}
+}
+
+// closeLost closes a model whose device is lost, once nobody uses it any longer.
+func (h *host) closeLost(ctx context.Context) error {
+	for {
+		h.mu.Lock()
+		o, users := h.open, h.users
+		if o == nil || users == 0 {
+			h.open = nil
+		}
+		h.mu.Unlock()
+		if o == nil {
+			return nil
+		}
+		if users == 0 {
+			o.close()
+			return nil
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// load opens the model. Where memory is short, others that are idle make room.
+func (h *host) load() (*opened, error) {
+	for {
+		o, err := h.tryLoad()
+		if !errors.Is(err, mmrun.ErrOutOfMemory) || !h.server.unloadIdle(h) {
+			return o, err
+		}
+	}
+}
+
+func (h *host) tryLoad() (*opened, error) {
+	start := time.Now()
+	m, err := h.Open()
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", h.Name, err)
+	}
+	s, err := h.server.newScheduler(m, engine.SchedulerOptions{Places: h.server.o.MaxConcurrent, MaxWait: h.server.o.MaxWait})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("model %s: %w", h.Name, err), m.Close())
+	}
+	h.server.log.Info("a model is open", "model", h.Name, "device", m.Device().Name, "seconds", time.Since(start).Seconds())
+	o := &opened{host: h, model: m, scheduler: s, created: start}
+	o.pieces = sync.OnceValue(o.readPieces)
+	return o, nil
+}
+
+// readPieces are the bytes of every token; a special one has none.
+func (o *opened) readPieces() [][]byte {
+	tok := o.model.Tokenizer()
+	pieces := make([][]byte, tok.VocabSize())
+	for id := range pieces {
+		if b, ok := tok.Bytes(int32(id)); ok && !tok.IsSpecial(int32(id)) {
+			pieces[id] = b
+		}
+	}
+	return pieces
+}
+
+// close gives the model back.
+func (o *opened) close() {
+	if err := errors.Join(o.scheduler.Close(), o.model.Close()); err != nil {
+		o.host.server.log.Warn("a model was closed with an error", "model", o.host.Name, "error", err)
+	}
+}
+
+// closeIdle closes the model if nobody uses it, and says whether it did.
+func (h *host) closeIdle() bool {
+	select {
+	case h.turn <- struct{}{}:
+	default:
+		return false // it is being opened
+	}
+	defer func() { <-h.turn }()
+	h.mu.Lock()
+	o := h.open
+	if o == nil || h.users > 0 {
+		h.mu.Unlock()
+		return false
+	}
+	h.open = nil
+	h.mu.Unlock()
+	o.close()
+	return true
+}
+
+// unloadIdle closes the model that has been idle for longest, other than one; false when there is none.
+func (s *Server) unloadIdle(but *host) bool {
+	all := slices.Clone(s.hosts)
+	slices.SortFunc(all, func(a, b *host) int { return a.lastUsed().Compare(b.lastUsed()) })
+	for _, h := range all {
+		if h != but && h.closeIdle() {
+			s.log.Info("a model is closed to make room", "model", h.Name)
+			return true
+		}
+	}
+	return false
+}
+
+func (h *host) lastUsed() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.used
+}
+
+// isOpen says whether the model can answer now.
+func (h *host) isOpen() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open != nil && !h.open.lost
+}
+
+// findHost is the model of a name; that of an empty one is the only one.
+func (s *Server) findHost(name string) (*host, *problem) {
+	if name == "" && len(s.hosts) == 1 {
+		return s.hosts[0], nil
+	}
+	for _, h := range s.hosts {
+		if h.Name == name {
+			return h, nil
+		}
+	}
+	p := refuse(http.StatusNotFound, "model_not_found", "there is no model %q here", name)
+	if name == "" {
+		p = badField("model", "there are several models; say which")
+	}
+	p.param = "model"
+	return nil, p
+}
+
+// modelEntry is a model as /v1/models shows it.
+type modelEntry struct {
+	ID       string `json:"id"`
+	Object   string `json:"object"`
+	Created  int64  `json:"created"`
+	OwnedBy  string `json:"owned_by"`
+	Template string `json:"chat_template"`
+	Open     bool   `json:"open"`
+	Context  int64  `json:"max_context"`
+}
+
+func (s *Server) modelEntry(h *host) modelEntry {
+	return modelEntry{ID: h.Name, Object: "model", Created: s.started.Unix(), OwnedBy: "mmrun", Template: h.Template.Name, Open: h.isOpen(), Context: int64(s.o.MaxContext)}
+}
+
+func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) error {
+	data := []modelEntry{}
+	for _, h := range s.hosts {
+		data = append(data, s.modelEntry(h))
+	}
+	writeJSON(w, http.StatusOK, listOf[modelEntry]{"list", data})
+	return nil
+}
+
+func (s *Server) getModel(w http.ResponseWriter, r *http.Request) error {
+	h, p := s.findHost(r.PathValue("id"))
+	if p != nil {
+		return p
+	}
+	writeJSON(w, http.StatusOK, s.modelEntry(h))
+	return nil
+}
+
+// listOf is OpenAI's form of a list.
+type listOf[T any] struct {
+	Object string `json:"object"`
+	Data   []T    `json:"data"`
+}
