@@ -7,7 +7,7 @@ import (
 
 // BF16 is the upper halves of numbers of 32 bits.
 var BF16 = register(&Format{
-	Name: "bf16", Shader: "half", ShaderKind: 1, Weights: 1, Bytes: 2,
+	Name: "bf16", Shader: "half", ShaderKind: 1, Weights: 1, Bytes: 2, check: laneBF16.noNaN,
 	pack: func(data []byte, row []float32) int {
 		for i, x := range row {
 			h := Float32ToBF16(x)

@@ -7,7 +7,7 @@ import (
 
 // F16 is IEEE 754 halves.
 var F16 = register(&Format{
-	Name: "f16", Shader: "half", Weights: 1, Bytes: 2,
+	Name: "f16", Shader: "half", Weights: 1, Bytes: 2, check: laneF16.noNaN,
 	pack: func(data []byte, row []float32) int {
 		for i, x := range row {
 			h := Float32ToF16(x)

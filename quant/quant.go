@@ -120,7 +120,7 @@ func (f *Format) Dequantize(row []float32, data []byte) error {
 }
 
 // Check is an error when a canonical row from a file makes no sense, such as a scale that is not
-// finite. Floats are taken as they are.
+// finite, or a float that is NaN.
 func (f *Format) Check(row []byte) error {
 	if len(row)%f.Bytes != 0 {
 		return fmt.Errorf("%d bytes of a row are no blocks of %d", len(row), f.Bytes)

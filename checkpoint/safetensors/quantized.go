@@ -29,12 +29,15 @@ type quantization struct {
 // parseQuantization says whether a config.json tells of quantized weights, and refuses any but Q8_0's.
 func parseQuantization(data []byte) (bool, error) {
 	var told struct {
-		Quantization *quantization `json:"quantization_config"`
+		Quantization *quantization   `json:"quantization_config"`
+		MLX          json.RawMessage `json:"quantization"`
 	}
 	err := config.Decode(data, &told)
 	switch q := told.Quantization; {
 	case err != nil:
 		return false, err
+	case q == nil && len(told.MLX) > 0 && told.MLX[0] == '{':
+		return false, fmt.Errorf("quantization: MLX's is not supported (%s is); take the model that it was made from", quant.Q8_0.Name)
 	case q == nil:
 		return false, nil
 	case q.Method != quant.Q8_0.Name:

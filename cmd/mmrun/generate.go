@@ -17,7 +17,7 @@ import (
 
 func generateCommand() *cli.Command {
 	output := []cli.Flag{
-		&cli.IntFlag{Name: "max-tokens", Aliases: []string{"n"}, Category: "Output", Value: 256,
+		&cli.IntFlag{Name: "max-tokens", Aliases: []string{"n", "n-predict"}, Category: "Output", Value: 256,
 			Usage: "write at most `N` tokens; 0 only reads the prompt"},
 		&cli.StringSliceFlag{Name: "stop", Category: "Output", KeepSpace: true,
 			Usage: "end before `TEXT` appears in the output; may be given several times"},
@@ -38,7 +38,7 @@ Examples:
 mmrun generate --prompt "It was a dark night"
 mmrun generate --model ~/models/mamba-130m --prompt-file chapter.txt --temp 0
 mmrun generate "Dear Sir," --stop $'\n\n' --max-tokens 80
-fortune | mmrun generate - --seed 7 --json | jq -r .text
+fortune | mmrun generate --seed 7 --json | jq -r .text
 mmrun generate --prompt-file book.txt --max-tokens 0 --state-save book.state
 mmrun generate --state-load book.state --prompt "In short, "
 mmrun generate --batch prompts.txt --batch-size 32 -n 100 | jq -r .text`,
@@ -151,11 +151,14 @@ func (g *generation) readFlags(c *cli.Context) error {
 // readPrompt reads the prompt and finds the model.
 func readPrompt(c *cli.Context) (input, source, error) {
 	in, ok, err := readInput(c)
+	if err == nil && !ok && !c.IsSet("state-load") {
+		in, ok, err = readPiped(c)
+	}
 	if err != nil {
 		return in, source{}, err
 	}
 	if !ok && !c.IsSet("state-load") {
-		return in, source{}, usagef("no prompt: give --prompt TEXT, --prompt-file FILE, or - for standard input")
+		return in, source{}, usagef("no prompt: give --prompt TEXT, --prompt-file FILE, or pipe it in")
 	}
 	if ok && in.text == "" {
 		return in, source{}, fmt.Errorf("%s: the prompt is empty", in.name)

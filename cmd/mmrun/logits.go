@@ -48,18 +48,22 @@ func logitsAction(c *cli.Context) (err error) {
 	if err := cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), exclusive(c, "tokens", "tokens-file"), required(c, "out")); err != nil {
 		return err
 	}
-	if !c.IsSet("tokens") && !c.IsSet("tokens-file") {
-		return usagef("no tokens: give --tokens IDS or --tokens-file FILE")
+	in, ok := input{"--tokens", c.String("tokens")}, true
+	switch {
+	case c.IsSet("tokens-file"):
+		in, err = readFile(c, c.String("tokens-file"))
+	case !c.IsSet("tokens"):
+		in, ok, err = readPiped(c)
+	}
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return usagef("no tokens: give --tokens IDS or --tokens-file FILE, or pipe them in")
 	}
 	out := c.String("out")
 	if err := checkOutput(out); err != nil {
 		return err
-	}
-	in := input{"--tokens", c.String("tokens")}
-	if c.IsSet("tokens-file") {
-		if in, err = readFile(c, c.String("tokens-file")); err != nil {
-			return err
-		}
 	}
 	src, err := sourceOf(c)
 	if err != nil {
@@ -134,7 +138,15 @@ func (e *opened) writeLogits(ctx context.Context, ids []int32, out string) (err 
 
 	recorded := e.record(state)
 	w := bufio.NewWriterSize(spool, 1<<20)
-	if err := e.forwardAll(ctx, state, ids, func(_ int, rows []float32) error { return writeFloats(w, rows) }); err != nil {
+	err = e.forwardAll(ctx, state, ids, func(first int, rows []float32) error {
+		for i, v := range rows {
+			if v != v {
+				return fmt.Errorf("%s: the logits after token %d are NaN: the weights overflow float32 or make no sense", e.source.Name(), first+i/e.Sizes().Vocab)
+			}
+		}
+		return writeFloats(w, rows)
+	})
+	if err != nil {
 		return err
 	}
 	if err := w.Flush(); err != nil {

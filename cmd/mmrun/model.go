@@ -25,8 +25,8 @@ const (
 
 // modelFlag chooses the model.
 func modelFlag() cli.Flag {
-	return &cli.StringFlag{Name: "model", Category: "Model",
-		Usage: "`PATH` of a GGUF file, or of a folder with config.json, model.safetensors and tokenizer.json", DefaultText: "the bundled model"}
+	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Category: "Model",
+		Usage: "`PATH` of a GGUF file, or of a folder with config.json, weights and tokenizer.json", DefaultText: "the bundled model"}
 }
 
 // deviceFlags choose the Vulkan device.

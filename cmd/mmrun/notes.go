@@ -39,11 +39,14 @@ func notesAction(c *cli.Context) (err error) {
 		return err
 	}
 	in, ok, err := readInput(c)
+	if err == nil && !ok {
+		in, ok, err = readPiped(c)
+	}
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return usagef("no text: give --prompt TEXT, --prompt-file FILE, or - for standard input")
+		return usagef("no text: give --prompt TEXT, --prompt-file FILE, or pipe it in")
 	}
 	page := c.String("html")
 	if c.IsSet("html") {

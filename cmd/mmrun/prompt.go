@@ -19,8 +19,8 @@ const stdinName = "-"
 // textFlags are the ways to hand over a text.
 func textFlags(what string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "prompt", Category: "Input", Usage: "`TEXT` " + what + "; - reads standard input"},
-		&cli.StringFlag{Name: "prompt-file", Category: "Input", Usage: "read the text from `FILE`, byte for byte; - reads standard input"},
+		&cli.StringFlag{Name: "prompt", Aliases: []string{"p"}, Category: "Input", Usage: "`TEXT` " + what + "; - reads standard input"},
+		&cli.StringFlag{Name: "prompt-file", Aliases: []string{"f"}, Category: "Input", Usage: "read the text from `FILE`, byte for byte; - reads standard input"},
 	}
 }
 

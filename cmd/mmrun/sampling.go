@@ -14,7 +14,7 @@ import (
 func samplingFlags() []cli.Flag {
 	const category = "Sampling"
 	return []cli.Flag{
-		&cli.Float64Flag{Name: "temp", Category: category, Value: 0.8,
+		&cli.Float64Flag{Name: "temp", Aliases: []string{"temperature"}, Category: category, Value: 0.8,
 			Usage: "temperature `T`; 0 always takes the most probable token"},
 		&cli.IntFlag{Name: "top-k", Category: category, Value: 40, Usage: "choose among the `K` most probable tokens; 0 for all"},
 		&cli.Float64Flag{Name: "top-p", Category: category, Value: 0.95,
@@ -23,14 +23,20 @@ func samplingFlags() []cli.Flag {
 			Usage: "choose among tokens at least `P` times as probable as the first; 0 for all"},
 		&cli.Float64Flag{Name: "repeat-penalty", Category: category, Value: 1,
 			Usage: "divide the odds of each of the last 64 tokens by `R`; 1 for not at all"},
-		&cli.Uint64Flag{Name: "seed", Category: category, DefaultText: "a new one each time",
+		&cli.Uint64Flag{Name: "seed", Aliases: []string{"s"}, Category: category, DefaultText: "a new one each time",
 			Usage: "`SEED` of the random choices: the same seed gives the same text"},
+		threadsFlag(),
 	}
 }
 
 // flagSampling are the options of the flags and their defaults.
 func flagSampling(c *cli.Context) (sample.Options, error) {
-	o := sample.Options{Temperature: c.Float64("temp"), TopK: c.Int("top-k"), TopP: c.Float64("top-p"), MinP: c.Float64("min-p"),
+	t, _, err := temperature(c)
+	if err != nil {
+		return sample.Options{}, err
+	}
+	noteThreads(c)
+	o := sample.Options{Temperature: t, TopK: c.Int("top-k"), TopP: c.Float64("top-p"), MinP: c.Float64("min-p"),
 		RepeatPenalty: c.Float64("repeat-penalty"), Seed: c.Uint64("seed")}
 	if !c.IsSet("seed") {
 		o.Seed = uint64(rand.Uint32()) // short, and exact in every JSON reader
@@ -46,8 +52,10 @@ func flagSampling(c *cli.Context) (sample.Options, error) {
 
 // modelSampling puts what the model's maker says in place of the defaults of flags that are not given.
 func modelSampling(c *cli.Context, o *sample.Options, said engine.Sampling) {
+	if _, set, _ := temperature(c); set {
+		said.Temperature = nil
+	}
 	for flag, forget := range map[string]func(){
-		"temp":           func() { said.Temperature = nil },
 		"top-k":          func() { said.TopK = nil },
 		"top-p":          func() { said.TopP = nil },
 		"min-p":          func() { said.MinP = nil },

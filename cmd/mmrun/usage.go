@@ -93,7 +93,7 @@ var (
 func explainUsage(flags []cli.Flag, help string, err error) error {
 	text := err.Error()
 	if m := unknownFlag.FindStringSubmatch(text); m != nil {
-		return usagef("unknown flag %s%s; see %s --help", dashed(m[1]), didYouMean(m[1], flagNames(flags)), help)
+		return usagef("unknown flag %s%s; see %s --help", dashed(m[1]), rightFlag(m[1], flags), help)
 	}
 	if m := missingValue.FindStringSubmatch(text); m != nil {
 		return usagef("%s needs a value", dashed(m[1]))
