@@ -24,12 +24,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 
 	"github.com/mmrun/mmrun/checkpoint"
 	_ "github.com/mmrun/mmrun/checkpoint/gguf"        // a kind of files
 	_ "github.com/mmrun/mmrun/checkpoint/pytorch"     // another
 	_ "github.com/mmrun/mmrun/checkpoint/safetensors" // another
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/grammar"
 	_ "github.com/mmrun/mmrun/memmamba" // the architectures
 	"github.com/mmrun/mmrun/tokenizer"
 	"github.com/mmrun/mmrun/vk"
@@ -58,6 +60,9 @@ type Model struct {
 	*engine.Model
 	name      string
 	tokenizer *tokenizer.Tokenizer
+
+	vocabularyOnce sync.Once
+	vocabulary     *grammar.Vocabulary
 }
 
 // Open opens the model at a path: a directory with config.json, tokenizer.json and model.safetensors, whole or in

@@ -173,7 +173,11 @@ func (b *batchRun) run(ctx context.Context, size int) error {
 	defer scheduler.Close()
 	start := time.Now()
 	for _, line := range b.lines {
-		line.stream, err = scheduler.Submit(ctx, engine.Request{Prompt: line.prompt, Options: b.options, LogProbs: -1, Until: func(token int32) bool {
+		options, err := b.optionsOfText()
+		if err != nil {
+			return err
+		}
+		line.stream, err = scheduler.Submit(ctx, engine.Request{Prompt: line.prompt, Options: options, LogProbs: -1, Until: func(token int32) bool {
 			line.text.Add(token)
 			return line.text.Finish != ""
 		}})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/grammar"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -32,6 +33,8 @@ func generateCommand() *cli.Command {
 
 With --json the output is one object: model, device, seed, prompt_tokens and tokens (ids), text, finish_reason (length, eos, stop or interrupted), timings (load_s, prompt_s, generate_s, prompt_tokens_per_s, generate_tokens_per_s) and memory (weights, state, activations and all that is allocated on the device, in bytes); with --decimate also kept: how many tokens of the prompt each such layer let stay.
 
+With --json-schema the text is JSON that meets a schema, with --grammar one that a grammar in GBNF (llama.cpp's notation) describes: only tokens are chosen that lead to such a text. docs/grammar.md says what schemas may ask for. A text that --max-tokens cuts short is not whole.
+
 With --batch the lines of a file are prompts, of which up to --batch-size are continued together: the weights are read once for all of them, so that more tokens are made in a second. Every text is the one that its prompt and the seed give alone. The output is one JSON object a line, in the order of the input: index (from 0), seed, prompt_tokens, tokens, text, finish_reason and timings. Before anything is generated all prompts are read; a line that is empty or not UTF-8 is an error. After Ctrl-C what there is by then is written.
 
 Examples:
@@ -42,7 +45,7 @@ fortune | mmrun generate --seed 7 --json | jq -r .text
 mmrun generate --prompt-file book.txt --max-tokens 0 --state-save book.state
 mmrun generate --state-load book.state --prompt "In short, "
 mmrun generate --batch prompts.txt --batch-size 32 -n 100 | jq -r .text`,
-		Flags:  slices.Concat(textFlags("to continue"), output, batchFlags(), samplingFlags(), stateFlags(), decimateFlags(), engineFlags()),
+		Flags:  slices.Concat(textFlags("to continue"), output, grammarFlags(), batchFlags(), samplingFlags(), stateFlags(), decimateFlags(), engineFlags()),
 		Action: generateAction,
 	}
 }
@@ -62,6 +65,7 @@ type generation struct {
 	options engine.GenerateOptions
 	text    *mmrun.Text
 	stop    []string
+	grammar *grammar.Grammar        // that the text is held to, or nil
 	saves   bool                    // the state, to go on from
 	emit    func(text string) error // streams text out
 
@@ -69,6 +73,8 @@ type generation struct {
 	continues bool // the prompt goes on after a saved state
 	spent     engine.Timings
 	kept      []engine.Kept // of the prompt, by layers that drop tokens
+
+	vocabulary *grammar.Vocabulary // made when a text is held to a grammar
 }
 
 func generateAction(c *cli.Context) (err error) {
@@ -143,9 +149,12 @@ func (g *generation) readFlags(c *cli.Context) error {
 		return err
 	}
 	if g.saves = c.IsSet("state-save"); g.saves {
-		return checkOutput(c.String("state-save"))
+		if err := checkOutput(c.String("state-save")); err != nil {
+			return err
+		}
 	}
-	return nil
+	g.grammar, err = readGrammar(c)
+	return err
 }
 
 // readPrompt reads the prompt and finds the model.
@@ -189,6 +198,10 @@ func (g *generation) run(ctx context.Context, state *engine.State) error {
 		recent = state.Recent(16) // a character that these left unfinished goes on
 	}
 	g.text = mmrun.NewText(g.tok, g.stop, recent...)
+	options, err := g.optionsOfText()
+	if err != nil {
+		return err
+	}
 	if g.drop != nil {
 		kept, err := g.decimate(ctx, state, prompt, *g.drop, g.options.Progress)
 		if err != nil {
@@ -197,7 +210,7 @@ func (g *generation) run(ctx context.Context, state *engine.State) error {
 		prompt, g.kept = nil, kept
 	}
 	var failed error
-	for id, err := range g.Generate(ctx, state, prompt, g.options) {
+	for id, err := range g.Generate(ctx, state, prompt, options) {
 		if failed = err; err != nil {
 			break
 		}

@@ -70,6 +70,8 @@ func TestWrongUsage(t *testing.T) {
 		{"bench --batch 2 -n 0", "-n 0 leaves nothing to measure with --batch"},
 		{"generate x --model=", "--model needs the name of a directory"},
 		{"generate x --state-load=", "--state-load needs the name of a file"},
+		{"generate x --json-schema a --grammar b", "--json-schema and --grammar cannot be used together"},
+		{"generate x --grammar=", "--grammar needs the name of a file"},
 		{"devices 1", `unexpected argument "1"`},
 		{"tokenize x --model a --tokenizer b", "--model and --tokenizer cannot be used together"},
 		{"logits --tokens 1", "logits needs --out"},

@@ -28,13 +28,14 @@ var layers = map[string][]string{
 	"tokenizer":              {},
 	"chat":                   {"tokenizer"},
 	"sample":                 {},
+	"grammar":                {"sample"},
 	"ops":                    {"quant", "graph", "vk", "shaders"},
 	"engine":                 {"checkpoint", "quant", "sample", "ops", "graph", "vk", "internal/config"},
 	"engine/probe":           {"engine", "quant", "ops", "graph", "vk"},
 	"memmamba":               {"checkpoint", "checkpoint/gguf", "engine", "ops", "graph", "internal/config"},
-	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/gguf", "checkpoint/safetensors", "checkpoint/pytorch", "tokenizer", "sample", "vk"},
-	"server":                 {"", "engine", "tokenizer", "sample", "chat"},
-	"cmd/mmrun":              {"", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
+	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/gguf", "checkpoint/safetensors", "checkpoint/pytorch", "tokenizer", "sample", "grammar", "vk"},
+	"server":                 {"", "grammar", "engine", "tokenizer", "sample", "chat"},
+	"cmd/mmrun":              {"", "grammar", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
 	"internal":               {"internal", "checkpoint", "checkpoint/safetensors", "quant", "tokenizer"},
 	"tools":                  {"checkpoint", "checkpoint/safetensors", "quant", "internal"},
 }
@@ -63,6 +64,8 @@ var outside = map[string][]string{
 	"github.com/urfave/cli/v2":   {"cmd/mmrun"},
 	"github.com/dlclark/regexp2": {"tokenizer"},
 	"github.com/rivo/uniseg":     {"tokenizer"},
+
+	"github.com/santhosh-tekuri/jsonschema/v6": {"grammar"},
 }
 
 type goPackage struct {
