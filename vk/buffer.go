@@ -24,7 +24,7 @@ type Buffer struct {
 
 // bufferUsage: every buffer may be bound in every way and copied from and to.
 const bufferUsage = vulkan.BufferUsageFlags(vulkan.BufferUsageStorageBufferBit |
-	vulkan.BufferUsageUniformTexelBufferBit | vulkan.BufferUsageTransferSrcBit |
+	vulkan.BufferUsageStorageTexelBufferBit | vulkan.BufferUsageTransferSrcBit |
 	vulkan.BufferUsageTransferDstBit)
 
 // NewBuffer makes a zero-filled buffer of size bytes. It fails with an *OutOfMemoryError when no

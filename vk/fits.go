@@ -23,7 +23,7 @@ var capabilities = map[uint32]capability{
 	11:   {name: "Int64", feature: C.MMR_INT64},
 	22:   {name: "Int16", feature: C.MMR_INT16},
 	39:   {name: "Int8", feature: C.MMR_INT8},
-	46:   {name: "SampledBuffer"},
+	47:   {name: "ImageBuffer"},
 	50:   {name: "ImageQuery"},
 	61:   {name: "GroupNonUniform", ops: 1 << 0},
 	62:   {name: "GroupNonUniformVote", ops: 1 << 1},
@@ -104,7 +104,7 @@ func (s *shader) fitsLimits(p *physical) error {
 	if limit := uint32(v.maxPerStageDescriptorStorageBuffers); storage > limit {
 		return fmt.Errorf("%d storage bindings, the device takes %d", storage, limit)
 	}
-	if limit := uint32(v.maxPerStageDescriptorSampledImages); texel > limit {
+	if limit := uint32(v.maxPerStageDescriptorStorageImages); texel > limit {
 		return fmt.Errorf("%d texel bindings, the device takes %d", texel, limit)
 	}
 	return nil

@@ -18,7 +18,7 @@ type Path string
 
 // The paths.
 const (
-	TexelPath    Path = "texel"    // read through texel buffers: software devices
+	TexelPath    Path = "texel"    // read through texel buffers: software devices that take large ones
 	SubgroupPath Path = "subgroup" // sum among the invocations of a subgroup before shared memory is asked
 	CoopMatPath  Path = "coopmat"  // multiply cooperative matrices: VK_KHR_cooperative_matrix; needs subgroup
 )
@@ -66,8 +66,8 @@ func (o Options) disable() ([]Path, error) {
 func (i Info) Takes(p Path) bool { return slices.Contains(i.Paths, p) }
 
 // Software says whether the device wants kernels for software devices: few invocations, each with much to do,
-// and no memory shared by a workgroup. A CPU does, unless the texel path is switched off, so that it runs
-// those for GPUs.
+// and no memory shared by a workgroup. A CPU does, unless the texel path is closed or switched off, so that it
+// runs those for GPUs.
 func (i Info) Software() bool { return i.Takes(TexelPath) }
 
 // take fills in the paths that the device takes when some are switched off.
@@ -84,6 +84,10 @@ func (d *physical) take(off []Path) {
 	}
 }
 
+// What the texel path wants of a device: a model's largest matrix in one binding (256 MiB), and bindings for all that a
+// kernel reads.
+const leastTexels, leastTexelBindings = 1 << 24, 16
+
 // can says whether a path is open to the device. What works on whole subgroups wants to know how many
 // invocations they have, and workgroups here are of at least 128.
 func (d *physical) can(p Path) bool {
@@ -93,7 +97,8 @@ func (d *physical) can(p Path) bool {
 		uint32(c.subgroup_min) <= size && size <= uint32(c.subgroup_max) && size >= 1 && largest%size == 0
 	switch p {
 	case TexelPath:
-		return d.info.Type == CPU
+		return d.info.Type == CPU && d.info.Limits.MaxTexelBufferElements >= leastTexels &&
+			uint32(c.limits.maxPerStageDescriptorStorageImages) >= leastTexelBindings
 	case SubgroupPath:
 		return whole && c.subgroup_stages&compute != 0 && c.subgroup_operations&(arithmetic|shuffle) == arithmetic|shuffle
 	case CoopMatPath:

@@ -28,8 +28,8 @@ type Kind int
 // The kinds of binding.
 const (
 	Storage    Kind = iota // storage buffer
-	TexelFloat             // uniform texel buffer, four float32 per element (samplerBuffer)
-	TexelUint              // uniform texel buffer, four uint32 per element (usamplerBuffer)
+	TexelFloat             // storage texel buffer, four float32 per element (readonly imageBuffer of rgba32f)
+	TexelUint              // storage texel buffer, four uint32 per element (readonly uimageBuffer of rgba32ui)
 )
 
 // String is "storage", "texel float" or "texel uint".
@@ -180,7 +180,7 @@ func (p *Pipeline) createLayout() error {
 	for _, b := range p.shader.bindings {
 		t := vulkan.DescriptorTypeStorageBuffer
 		if b.Kind != Storage {
-			t = vulkan.DescriptorTypeUniformTexelBuffer
+			t = vulkan.DescriptorTypeStorageTexelBuffer
 		}
 		bindings = append(bindings, vulkan.DescriptorSetLayoutBinding{
 			Binding: b.Index, DescriptorType: t, DescriptorCount: 1,

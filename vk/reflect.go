@@ -17,7 +17,6 @@ const (
 	opTypeVector            = 23
 	opTypeMatrix            = 24
 	opTypeImage             = 25
-	opTypeSampledImage      = 27
 	opTypeArray             = 28
 	opTypeRuntimeArray      = 29
 	opTypeStruct            = 30
@@ -56,6 +55,8 @@ const (
 	builtInSubgroupSize  = 36
 	builtInSubgroupID    = 40
 	dimBuffer            = 5
+	formatRgba32f        = 1
+	formatRgba32ui       = 30
 )
 
 // shader is the interface of a compute shader.
@@ -130,7 +131,7 @@ func (m *module) read(code []byte) error {
 // operands is the least number of operands of the instructions read.
 var operands = map[uint32]int{
 	opEntryPoint: 3, opExecutionMode: 2, opCapability: 1, opTypeInt: 3, opTypeFloat: 2, opTypeVector: 3,
-	opTypeMatrix: 3, opTypeImage: 8, opTypeSampledImage: 2, opTypeArray: 3, opTypeRuntimeArray: 2,
+	opTypeMatrix: 3, opTypeImage: 8, opTypeArray: 3, opTypeRuntimeArray: 2,
 	opTypeStruct: 1, opTypePointer: 3, opConstant: 3, opSpecConstant: 3, opConstantComposite: 2,
 	opSpecConstantComposite: 2, opSpecConstantOp: 3, opVariable: 3, opDecorate: 2, opMemberDecorate: 3,
 	opExecutionModeID: 2,
@@ -263,6 +264,9 @@ func (m *module) binding(v variable, typ uint32) error {
 		if err != nil {
 			return fmt.Errorf("spir-v: binding %d: %w", index, err)
 		}
+		if !m.all(v.id, typ, 0, decNonWritable) {
+			return fmt.Errorf("spir-v: binding %d is an image that may be written, only readonly ones are possible", index)
+		}
 		b.Kind, b.Writes = kind, false
 	case t[0] != opTypeStruct:
 		return fmt.Errorf("spir-v: binding %d is not one buffer (an array of them?)", index)
@@ -306,23 +310,19 @@ func (m *module) all(id, typ uint32, members int, decoration uint32) bool {
 	return members > 0
 }
 
-// texel is the kind of a uniform texel buffer: an image of Dim Buffer that is sampled.
+// texel is the kind of a storage texel buffer: an image of Dim Buffer that is read without a sampler.
 func (m *module) texel(t []uint32) (Kind, error) {
-	if t[0] == opTypeSampledImage && len(t) > 1 {
-		t = m.types[t[1]]
-	}
 	// opTypeImage: sampled type, dim, depth, arrayed, multisampled, sampled, format
-	if len(t) < 8 || t[0] != opTypeImage || t[2] != dimBuffer || t[6] != 1 {
-		return 0, fmt.Errorf("only storage buffers and samplerBuffer, usamplerBuffer are possible")
+	if len(t) < 8 || t[0] != opTypeImage || t[2] != dimBuffer || t[6] != 2 {
+		return 0, fmt.Errorf("only storage buffers and imageBuffer, uimageBuffer are possible")
 	}
-	s := m.types[t[1]]
-	switch {
-	case len(s) >= 2 && s[0] == opTypeFloat && s[1] == 32:
+	switch format := t[7]; format {
+	case formatRgba32f:
 		return TexelFloat, nil
-	case len(s) >= 3 && s[0] == opTypeInt && s[1] == 32 && s[2] == 0:
+	case formatRgba32ui:
 		return TexelUint, nil
 	}
-	return 0, fmt.Errorf("only texels of float and uint are possible")
+	return 0, fmt.Errorf("only texels of rgba32f and rgba32ui are possible")
 }
 
 // localSize finds the workgroup size, which constants may give in two ways: the execution mode

@@ -41,7 +41,8 @@ func TestReflectRefuses(t *testing.T) {
 		"image":   "binding 0: only storage buffers",
 		"set1":    "binding 0 is in set 1",
 		"array":   "binding 1 is not one buffer",
-		"itexel":  "only texels of float and uint",
+		"itexel":  "only texels of rgba32f and rgba32ui",
+		"wtexel":  "binding 0 is an image that may be written",
 	} {
 		if _, err := reflect(codeOf(t, shader), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", shader, err, want)

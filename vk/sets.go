@@ -42,7 +42,7 @@ func (s *setPools) grow(d *Device) error {
 		SType: vulkan.StructureTypeDescriptorPoolCreateInfo, MaxSets: poolSets, PoolSizeCount: 2,
 		PPoolSizes: []vulkan.DescriptorPoolSize{
 			{Type: vulkan.DescriptorTypeStorageBuffer, DescriptorCount: poolStorage},
-			{Type: vulkan.DescriptorTypeUniformTexelBuffer, DescriptorCount: poolTexel},
+			{Type: vulkan.DescriptorTypeStorageTexelBuffer, DescriptorCount: poolTexel},
 		},
 	}
 	defer info.Free()

@@ -103,7 +103,7 @@ static VkResult write_set(const mmr_table *t, VkDescriptorSetLayout layout, VkDe
 			.dstBinding = args[k].binding,
 			.descriptorCount = 1,
 			.descriptorType = args[k].kind == MMR_STORAGE ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
-			                                              : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER,
+			                                              : VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER,
 			.pBufferInfo = &b[k],
 			.pTexelBufferView = &args[k].view,
 		};

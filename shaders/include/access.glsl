@@ -1,6 +1,6 @@
 // Read-only arrays of vec4. One source serves two kinds of device: a software
-// device fetches texels (TEXEL) with straight vector gathers and loops over storage
-// buffer reads lane by lane; a GPU likes storage buffers. How work is shared out is
+// device fetches storage texels (TEXEL) with straight vector gathers in line, calls a function
+// for uniform ones, and loops over storage buffer reads lane by lane; a GPU likes storage buffers. How work is shared out is
 // another matter: SOFTWARE says which of the two the module is for.
 //
 //   IN4(b, name)   declares an input of vec4 at binding b;  at4(name, i) reads it
@@ -9,10 +9,10 @@
 #define ACCESS_GLSL
 
 #ifdef TEXEL
-#define IN4(b, name) layout(set = 0, binding = b) uniform samplerBuffer name
-#define UIN4(b, name) layout(set = 0, binding = b) uniform usamplerBuffer name
-#define at4(name, i) texelFetch(name, int(i))
-#define uat4(name, i) texelFetch(name, int(i))
+#define IN4(b, name) layout(set = 0, binding = b, rgba32f) readonly uniform imageBuffer name
+#define UIN4(b, name) layout(set = 0, binding = b, rgba32ui) readonly uniform uimageBuffer name
+#define at4(name, i) imageLoad(name, int(i))
+#define uat4(name, i) imageLoad(name, int(i))
 #else
 #define IN4(b, name) layout(set = 0, binding = b, std430) readonly buffer name##_t { vec4 name##_v[]; }
 #define UIN4(b, name) layout(set = 0, binding = b, std430) readonly buffer name##_t { uvec4 name##_v[]; }
