@@ -37,7 +37,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 			generateCommand(), serveCommand(), tokenizeCommand(), renderCommand(), benchCommand(), quantizeCommand(),
 			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(),
 			notesCommand(), convertCommand(),
-			perplexityCommand(), passkeyCommand(), docsCommand(), dropLayerCommand(), fidelityCommand(), latencyCommand(), plotCommand(),
+			perplexityCommand(), passkeyCommand(), keysCommand(), docsCommand(), dropLayerCommand(), fidelityCommand(), latencyCommand(), plotCommand(),
 		},
 		Action:                    rootAction,
 		After:                     closeSources,

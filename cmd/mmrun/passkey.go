@@ -109,15 +109,9 @@ func passkeyAction(c *cli.Context) error {
 
 // measure adds a model to the report.
 func (r *passkeyReport) measure(c *cli.Context, e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder, lengths []int) error {
-	var filler []int32
-	if c.IsSet("filler") {
-		var err error
-		if filler, err = allTokens(c, r.Filler, encode); err != nil {
-			return err
-		}
-		if len(filler) == 0 {
-			return fmt.Errorf("%s: the text is empty", r.Filler)
-		}
+	filler, err := fillerOf(c, encode)
+	if err != nil {
+		return err
 	}
 	task, err := retrieval.NewPasskey(encode, filler)
 	if err != nil {
@@ -150,6 +144,19 @@ func (r *passkeyReport) measure(c *cli.Context, e *opened, tok *tokenizer.Tokeni
 		e.console.note(fmt.Sprintf("%s: %d tokens: %s of %d right", m.Model, length, plot.Percent(one.Accuracy), one.Trials))
 	}
 	return nil
+}
+
+// fillerOf are the tokens of --filler, nil without it.
+func fillerOf(c *cli.Context, encode corpus.Encoder) ([]int32, error) {
+	if !c.IsSet("filler") {
+		return nil, nil
+	}
+	path := c.String("filler")
+	filler, err := allTokens(c, path, encode)
+	if err == nil && len(filler) == 0 {
+		err = fmt.Errorf("%s: the text is empty", path)
+	}
+	return filler, err
 }
 
 // length measures one length at all depths.

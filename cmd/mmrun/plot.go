@@ -21,7 +21,7 @@ func plotCommand() *cli.Command {
 		Category:  groupExperiments,
 		Usage:     "draw what an experiment has printed with --json",
 		UsageText: "mmrun plot FILE.json [FILE.json ...] --out FILE.png [--json]",
-		Description: `Draws the picture that perplexity, passkey, docs, fidelity or latency would have drawn with --plot. Several files of one experiment are joined: the models of all of them are measured alike, and what is compared is that the settings agree. So a model need not be measured again to be held against another.
+		Description: `Draws the picture that perplexity, passkey, keys, docs, fidelity or latency would have drawn with --plot. Several files of one experiment are joined: the models of all of them are measured alike, and what is compared is that the settings agree. So a model need not be measured again to be held against another.
 
 With --json the joined object is printed.
 
@@ -58,6 +58,14 @@ func (r *docsReport) complete() {
 	}
 }
 
+func (r *keysReport) complete() {
+	for _, m := range r.Models[1:] {
+		for i, k := range m.Cases {
+			k.Paired = pairedOf(r.Models[0].Cases[i].Replies, k.Replies)
+		}
+	}
+}
+
 func (r *fidelityReport) complete() {
 	for _, m := range r.Models {
 		m.alike = nil
@@ -81,6 +89,7 @@ var reportKinds = []struct {
 }{
 	{"ratios", func() report { return &latencyReport{} }},
 	{"distances", func() report { return &fidelityReport{} }},
+	{"keys", func() report { return &keysReport{} }},
 	{"depths", func() report { return &passkeyReport{} }},
 	{"file", func() report { return &perplexityReport{} }},
 	{"trials", func() report { return &docsReport{} }},
@@ -183,6 +192,10 @@ func lengthsOf(r report) []byte {
 	case *docsReport:
 		for _, k := range r.Models[0].Counts {
 			all = append(all, k.Documents)
+		}
+	case *keysReport:
+		for _, k := range r.Models[0].Cases {
+			all = append(all, k.Length)
 		}
 	case *perplexityReport:
 		for _, c := range r.Models[0].Contexts {

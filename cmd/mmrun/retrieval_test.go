@@ -109,6 +109,37 @@ func TestPairedOf(t *testing.T) {
 	}
 }
 
+// TestKeysCommand: three kinds of every length, the same prompts for every model, and pictures from JSON as well.
+func TestKeysCommand(t *testing.T) {
+	dir, other, folder := modelDir(t, "memmamba-fifo"), modelDir(t, "mamba-tiny"), t.TempDir()
+	picture := filepath.Join(folder, "keys.png")
+	out := succeed(t, "keys", "--model", dir, "--against", other, "--lengths", "620", "--keys", "3", "--trials", "1", "--plot", picture, "--json")
+	var r keysReport
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Keys != 3 || len(r.Models) != 2 || len(r.Models[0].Cases) != 3 || r.Models[1].Cases[2].Paired == nil {
+		t.Fatalf("%s", out)
+	}
+	task, err := retrieval.NewKeys(bytesOf, nil, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, kind := range retrieval.KeyKinds {
+		got := r.Models[0].Cases[i]
+		p, err := task.Prompt(1, kind, 620, 0)
+		if err != nil || got.Kind != kind || got.Length != 620 || len(got.Replies) != 1 || got.score.Trials != 1 {
+			t.Fatalf("%+v (%v)", got, err)
+		}
+		if i == 2 {
+			wantContinuation(t, dir, p, got.Replies[0])
+		}
+	}
+	wantPicture(t, picture)
+	succeed(t, "plot", file(t, "keys", out), "--out", picture)
+	wantError(t, execute(t, "", "keys", "-q", "--model", dir, "--lengths", "99"), exitFailure, "length 99 is below the task's")
+}
+
 func TestDocsCommand(t *testing.T) {
 	dir, picture := modelDir(t, "memmamba-fifo"), filepath.Join(t.TempDir(), "docs.png")
 	out := succeed(t, "docs", "--model", dir, "--documents", "2,1", "--trials", "2", "--plot", picture, "--json")

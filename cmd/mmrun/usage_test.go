@@ -54,6 +54,7 @@ func TestWrongUsage(t *testing.T) {
 		{"generate x --decimate 1 --decimate-base 0", "--decimate-base: 0 is less than 1"},
 		{"generate x --decimate 1 --decimate-keep 0", "--decimate-keep: 0 is less than 1"},
 		{"generate x --decimate-keep 2", "--decimate-keep needs --decimate"},
+		{"keys --keys 1", "--keys: 1 is less than 2"},
 		{"droplayer --length 0", "--length: 0 is less than 1"},
 		{"perplexity --file x --decimate 1", "--decimate needs --last"},
 		{"perplexity --file x --last 0", "--last: 0 is less than 1"},

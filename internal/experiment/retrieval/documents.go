@@ -44,10 +44,7 @@ func (d *Documents) Prompt(seed uint64, count, trial int) (Prompt, error) {
 		return Prompt{}, fmt.Errorf("%d documents are not within 1 to %d", count, MostDocuments)
 	}
 	rng := chance(seed, "documents", count, trial)
-	var places []string
-	for _, i := range rng.Perm(MostDocuments)[:count] {
-		places = append(places, placeStarts[i/len(placeEnds)]+placeEnds[i%len(placeEnds)])
-	}
+	places := placeNames(rng, count)
 	codes, asked := keys(rng, count), rng.IntN(count)
 	var text []string
 	for i, place := range places {
