@@ -58,9 +58,12 @@ type mixer interface {
 // whose defaults are its own.
 var mixers = map[string]func(data []byte) (*Backbone, Mixer, error){}
 
+// classes are the names that Hugging Face's library has for models, by their model_type.
+var classes = map[string]string{"memmamba": "MemMambaForCausalLM"}
+
 // registerMixer makes a kind of mixer known, and its models, whose class Hugging Face's library names.
 func registerMixer(modelType, class string, read func(data []byte) (*Backbone, Mixer, error)) {
-	mixers[modelType] = read
+	mixers[modelType], classes[modelType] = read, class
 	engine.Register(engine.Architecture{ModelTypes: []string{modelType}, Classes: []string{class}, Configure: func(data []byte) (engine.Config, error) {
 		return configure(modelType, data)
 	}})

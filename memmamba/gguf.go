@@ -61,6 +61,7 @@ func ggufConfig(f *gguf.Metadata) map[string]any {
 			}
 		}
 	}
+	keys["architectures"] = []string{classes[keys["model_type"].(string)]}
 	return keys
 }
 

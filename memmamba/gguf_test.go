@@ -162,6 +162,9 @@ func TestGGUF(t *testing.T) {
 			}
 			defer file.Close()
 			got, gotTensors := read(t, file)
+			if class := classOf(t, file); class != classOf(t, folder) {
+				t.Errorf("architectures %q, want %q", class, classOf(t, folder))
+			}
 			want.BOS, want.EOS, got.BOS, got.EOS = nil, nil, nil, nil // there is no tokenizer
 			if !reflect.DeepEqual(got, want) {
 				a, _ := json.Marshal(got)
@@ -171,6 +174,19 @@ func TestGGUF(t *testing.T) {
 			sameTensors(t, gotTensors, wantTensors)
 		})
 	}
+}
+
+// classOf is the first of the architectures of a config.json.
+func classOf(t *testing.T, src checkpoint.Source) string {
+	t.Helper()
+	var c struct {
+		Architectures [1]string `json:"architectures"`
+	}
+	data, err := src.Config()
+	if err = errors.Join(err, json.Unmarshal(data, &c)); err != nil {
+		t.Fatal(err)
+	}
+	return c.Architectures[0]
 }
 
 func read(t *testing.T, src checkpoint.Source) (*Config, *checkpoint.Tensors) {

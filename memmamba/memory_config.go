@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	engine.Register(engine.Architecture{ModelTypes: []string{"memmamba"}, Classes: []string{"MemMambaForCausalLM"}, Configure: readMemMamba})
+	engine.Register(engine.Architecture{ModelTypes: []string{"memmamba"}, Classes: []string{classes["memmamba"]}, Configure: readMemMamba})
 }
 
 // MemoryConfig is what a MemMamba config.json adds (arXiv 2510.03279); keys the paper has no

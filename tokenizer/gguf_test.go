@@ -2,10 +2,12 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // jsonFile is what these tests read of a tokenizer.json.
@@ -172,6 +174,52 @@ func TestVocabBeginning(t *testing.T) {
 		}
 		if ids, err := tok.Encode(""); err != nil || len(ids) != test.want {
 			t.Errorf("%s: got %v (%v)", test.pre, ids, err)
+		}
+	}
+}
+
+// TestVocabFile: the file of a folder that a vocabulary becomes makes the same tokens.
+func TestVocabFile(t *testing.T) {
+	var vectors struct{ Texts []string }
+	data, err := os.ReadFile("testdata/gguf-vectors.json")
+	if err = errors.Join(err, json.Unmarshal(data, &vectors)); err != nil {
+		t.Fatal(err)
+	}
+	yes := true
+	pieces := spmVocab(t)
+	for i, kind := range pieces.Types {
+		if kind == pieceUserDefined { // which SentencePiece and llama.cpp look for in other ways
+			pieces.Types[i] = pieceNormal
+		}
+	}
+	vocabs := map[string]Vocab{"spm": pieces}
+	for _, pre := range []string{"gpt-2", "llama-bpe", "deepseek-llm", "superbpe"} {
+		v := bpeVocab(t, pre)
+		v.BOS, v.EOS, v.AddEOS = 5, 6, &yes
+		vocabs[pre] = v
+	}
+	for name, v := range vocabs {
+		want, err := FromVocab(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, data, err := v.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Open(fstest.MapFS{file: {Data: data}}, func(name string) string { return name })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range vectors.Texts {
+			ids, err := want.Encode(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, name, got, text, Options{}, ids)
+			if got.DecodeAll(ids) != want.DecodeAll(ids) {
+				t.Errorf("%s: %v is %q, want %q", name, ids, got.DecodeAll(ids), want.DecodeAll(ids))
+			}
 		}
 	}
 }

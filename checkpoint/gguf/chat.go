@@ -35,7 +35,10 @@ func (m *model) settings() ([]byte, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	keys := map[string]any{}
+	keys := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast"}
+	if f.Text(modelField) == "t5" { // as llama.cpp has it where the metadata do not say
+		keys["add_bos_token"], keys["add_eos_token"] = false, true
+	}
 	for name, id := range map[string]int32{"bos_token": s.bos, "eos_token": s.eos, "unk_token": s.unknown, "pad_token": s.pad} {
 		if id >= 0 {
 			keys[name] = tokens[id]

@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -134,6 +135,8 @@ func (s *source) File(name string) ([]byte, error) {
 			return m.settings()
 		case templateName:
 			return m.template()
+		case m.tokenizerName():
+			return m.tokenizerFile()
 		}
 		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	})
@@ -142,10 +145,15 @@ func (s *source) File(name string) ([]byte, error) {
 // Others are the files that are made of the metadata.
 func (s *source) Others() ([]string, error) {
 	return ask(s, func(m *model) ([]string, error) {
+		var names []string
 		if _, ok := m.meta[templateField]; ok {
-			return []string{templateName, settingsName}, nil
+			names = append(names, templateName)
 		}
-		return []string{settingsName}, nil
+		if name := m.tokenizerName(); name != "" {
+			names = append(names, name, settingsName)
+		}
+		slices.Sort(names)
+		return names, nil
 	})
 }
 

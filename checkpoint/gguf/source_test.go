@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/tokenizer"
 )
 
 // configOf is the config.json of a file.
@@ -215,7 +216,7 @@ func TestSmallFiles(t *testing.T) {
 		Entry{"tokenizer.ggml.padding_token_id", uint32(77)}), nil)})
 	for name, want := range map[string]string{
 		"chat_template.jinja":   "{{ x }}",
-		"tokenizer_config.json": "{\n  \"add_bos_token\": true,\n  \"bos_token\": \"\\u003cs\\u003e\",\n  \"eos_token\": \"\\u003ce\\u003e\"\n}",
+		"tokenizer_config.json": "{\n  \"add_bos_token\": true,\n  \"bos_token\": \"\\u003cs\\u003e\",\n  \"eos_token\": \"\\u003ce\\u003e\",\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n}",
 	} {
 		if data, err := src.File(name); err != nil || string(data) != want {
 			t.Errorf("%s: %s, %v", name, data, err)
@@ -224,8 +225,23 @@ func TestSmallFiles(t *testing.T) {
 	if _, err := src.File("tokenizer.model"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
-	if names, err := src.Others(); err != nil || !slices.Equal(names, []string{"chat_template.jinja", "tokenizer_config.json"}) {
+	if names, err := src.Others(); err != nil || !slices.Equal(names, []string{"chat_template.jinja", "tokenizer.json", "tokenizer_config.json"}) {
 		t.Errorf("%v, %v", names, err)
+	}
+	own, err := src.(*source).Tokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := tokenizer.Open(checkpoint.Files(src), src.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"abc", "c<s>b"} {
+		a, _ := own.Encode(text)
+		b, _ := written.Encode(text)
+		if len(a) < len(text)/2 || !slices.Equal(a, b) {
+			t.Errorf("%s is %v, and %v by the files", text, a, b)
+		}
 	}
 	said := src.(checkpoint.Warner).Warnings()
 	if !slices.Equal(said, []string{"m/x.gguf: tokenizer.ggml.padding_token_id 77 is ignored: there are 6 tokens"}) {

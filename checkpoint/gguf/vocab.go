@@ -8,8 +8,10 @@ import (
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
-// The types of tokens that matter here.
-const tokenControl = 3
+const (
+	modelField   = "tokenizer.ggml.model"
+	tokenControl = 3 // of tokenizer.ggml.token_type
+)
 
 // endsOfTurn are the usual names of control tokens that end a turn of a conversation.
 var endsOfTurn = []string{"<|im_end|>", "<|eot_id|>", "<|end_of_turn|>", "<end_of_turn>", "<|end|>", "<|endoftext|>"}
@@ -42,7 +44,7 @@ func (m *model) special(f *Metadata) special {
 		return int32(n)
 	}
 	bos, eos, unknown := int32(-1), int32(-1), int32(-1)
-	if f.Text("tokenizer.ggml.model") == "llama" { // whose places are always the same
+	if f.Text(modelField) == "llama" { // whose places are always the same
 		bos, eos, unknown = 1, 2, 0
 	}
 	s.bos, s.eos, s.unknown, s.pad = id("bos", bos), id("eos", eos), id("unknown", unknown), id("padding", -1)
@@ -62,8 +64,8 @@ func (m *model) special(f *Metadata) special {
 	return s
 }
 
-// tokenizer makes the tokenizer.
-func (m *model) tokenizer() (*tokenizer.Tokenizer, error) {
+// vocab is the vocabulary with its settings.
+func (m *model) vocab() (tokenizer.Vocab, error) {
 	f := m.metadata()
 	const in = "tokenizer.ggml."
 	s := m.special(f)
@@ -80,20 +82,53 @@ func (m *model) tokenizer() (*tokenizer.Tokenizer, error) {
 	if tidy := f.Bool(in + "remove_extra_whitespaces"); tidy != nil {
 		v.Tidy = *tidy
 	}
+	return v, f.err
+}
+
+// hasVocab says whether there is a tokenizer.
+func (m *model) hasVocab() bool {
+	kind, _ := m.meta[modelField].text()
+	return kind != "" && kind != "none" && kind != "no_vocab"
+}
+
+// tokenizer makes the tokenizer.
+func (m *model) tokenizer() (*tokenizer.Tokenizer, error) {
+	v, err := m.vocab()
 	switch {
-	case f.err != nil:
-		return nil, f.err
-	case v.Model == "" || v.Model == "none" || v.Model == "no_vocab":
-		return nil, errors.New("tokenizer.ggml.model: the file has no tokenizer")
+	case err != nil:
+		return nil, err
+	case !m.hasVocab():
+		return nil, errors.New(modelField + ": the file has no tokenizer")
 	}
 	return tokenizer.FromVocab(v)
+}
+
+// tokenizerFile is the tokenizer as a folder has it.
+func (m *model) tokenizerFile() ([]byte, error) {
+	v, err := m.vocab()
+	if err != nil {
+		return nil, err
+	}
+	_, data, err := v.File()
+	return data, err
+}
+
+// tokenizerName is what a folder calls that file; "" without a tokenizer.
+func (m *model) tokenizerName() string {
+	switch kind, _ := m.meta[modelField].text(); {
+	case !m.hasVocab():
+		return ""
+	case kind == "gpt2":
+		return "tokenizer.json"
+	}
+	return "tokenizer.model"
 }
 
 // warnings are what to tell of the tokenizer.
 func (m *model) warnings() []string {
 	f := m.metadata()
 	all := m.special(f).ignored
-	if f.Text("tokenizer.ggml.model") == "gpt2" && f.Text("tokenizer.ggml.pre") == "" {
+	if f.Text(modelField) == "gpt2" && f.Text("tokenizer.ggml.pre") == "" {
 		all = append(all, "tokenizer.ggml.pre is missing: words are cut as llama.cpp's default does, which may not be as the model learned them")
 	}
 	return all
