@@ -15,7 +15,7 @@ const maxPosition = math.MaxUint32
 // A Way is how tokens go through a model: whether the last runs as a step, which program a pass is and how it
 // runs, and what is done after it.
 type Way struct {
-	Step    bool                                                        // a token that is left alone runs as one generated
+	Step    bool                                                        // there is one token, which runs as one generated
 	Most    int                                                         // tokens of a pass; 0 is as many as one takes
 	Program func(tokens int) (*graph.Program, error)                    // of a pass of several tokens; that of a prompt when nil
 	Run     func(program *graph.Program, before *graph.Recording) error // runs it, after what is due before unless that is nil
@@ -36,7 +36,7 @@ func (m *Model) feed(ctx context.Context, s *State, tokens []int32, w Way) error
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p := Passed{First: done, Step: w.Step && len(tokens)-done == 1}
+		p := Passed{First: done, Step: w.Step}
 		var err error
 		if p.Tokens, err = m.pass(s, tokens[done:], p.Step, w); err != nil {
 			return err

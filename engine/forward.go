@@ -8,20 +8,20 @@ import (
 )
 
 // Forward feeds tokens to a sequence, after one that Generate yielded last, and returns the logits
-// after the last, [vocab], valid until the state's next call. When ctx ends, the state stands after the last
-// whole pass.
+// after the last, [vocab], valid until the state's next call. A token by itself takes the step that generated ones
+// take, several are read as a prompt. When ctx ends, the state stands after the last whole pass.
 func (m *Model) Forward(ctx context.Context, s *State, tokens []int32) ([]float32, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.forward(ctx, s, tokens, false, nil); err != nil {
+	if err := m.forward(ctx, s, tokens, len(tokens)+len(s.next) == 1, false, nil); err != nil {
 		return nil, err
 	}
 	return m.logits(s)
 }
 
-// forward feeds tokens and leaves the last step or head under way, with the choice of the next token
-// if choose asks for it.
-func (m *Model) forward(ctx context.Context, s *State, tokens []int32, choose bool, progress func(done, total int)) error {
+// forward feeds tokens, as a step where there is only one to generate from, and leaves the step or the head of the
+// last pass under way, with the choice of the next token if choose asks for it.
+func (m *Model) forward(ctx context.Context, s *State, tokens []int32, step, choose bool, progress func(done, total int)) error {
 	if err := m.ready(s); err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (m *Model) forward(ctx context.Context, s *State, tokens []int32, choose bo
 		return err
 	}
 	return m.feed(ctx, s, tokens, Way{
-		Step: true,
+		Step: step,
 		Run: func(program *graph.Program, before *graph.Recording) error {
 			if program == m.programs.step {
 				return m.startStep(s, choose, before)

@@ -103,13 +103,14 @@ func (g *generation) token(counts, more bool) (token int32, stopped bool, err er
 	return token, false, err
 }
 
-// read feeds a prompt, unless there is nothing to feed, up to the choice of the token after it.
+// read feeds a prompt, unless there is nothing to feed, up to the choice of the token after it. A prompt is read in
+// passes even where one token is left: what it comes to depends on its cuts as little as it may.
 func (m *Model) read(ctx context.Context, s *State, prompt []int32, o GenerateOptions, clock *time.Time) error {
 	if err := m.ready(s); err != nil {
 		return err
 	}
 	if len(prompt) > 0 || len(s.next) > 0 || s.position == 0 {
-		if err := m.forward(ctx, s, prompt, o.MaxTokens > 0, o.Progress); err != nil {
+		if err := m.forward(ctx, s, prompt, len(prompt) == 0, o.MaxTokens > 0, o.Progress); err != nil {
 			return err
 		}
 		if err := m.underway.wait(); err != nil {

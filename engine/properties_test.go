@@ -27,6 +27,7 @@ func TestArchitectures(t *testing.T) {
 				testPieces(r, one, two, all, text)
 				testSaved(r, two, text)
 				testTogether(r, one, text)
+				testScheduled(r, two, text)
 			})
 		})
 	}
@@ -126,7 +127,7 @@ func compareTogether(t tester, m *Model, b *Batch, tasks []task, look func() boo
 		}
 		if apart[i] == nil {
 			apart[i] = newState(t, m)
-			feed(t, apart[i], tasks[i].prompt)
+			read(t, m, apart[i], tasks[i].prompt)
 		}
 		feed(t, apart[i], []int32{q.Token})
 		if look() {

@@ -231,7 +231,10 @@ func (j *job) over() bool { return j.ctx.Err() != nil }
 // plan finds where the passes of what the lane is to read end: at checkpoints, and at the end.
 func (j *job) plan() {
 	n, from := len(j.lane.tokens), j.lane.state.position
-	for at := 1; at <= n; at++ {
+	if len(j.Prompt) == 0 {
+		j.cuts = []int{n}
+	}
+	for at := j.ahead() + 1; at <= n; at++ { // a token that was generated is not read by itself
 		if at == n || j.shows(from+int64(at), at) {
 			j.cuts = append(j.cuts, at)
 		}

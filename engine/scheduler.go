@@ -55,7 +55,7 @@ type Scheduler struct {
 	read    []*job        // whose pass is submitted whole
 	behind  vk.Pending    // of what was read after the last step
 	waits   bool          // nobody has waited for it
-	settled time.Time     // when the last step was done
+	settled time.Time     // when the last step was done; zero when none is to follow it
 }
 
 // SchedulerStats say what a Scheduler is doing and has done.

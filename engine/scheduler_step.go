@@ -14,12 +14,14 @@ func (s *Scheduler) step() error {
 			q.job.end(q.err)
 		}
 	}
-	if err == nil && len(s.batch.active) > 0 {
-		s.mu.Lock()
-		s.stats.Steps++
-		s.mu.Unlock()
+	if err != nil || len(s.batch.active) == 0 {
+		s.settled = time.Time{}
+		return err
 	}
-	return err
+	s.mu.Lock()
+	s.stats.Steps++
+	s.mu.Unlock()
+	return nil
 }
 
 // settle waits for the step under way, hands its tokens out and shows what is to be shown of its sequences.
@@ -56,7 +58,7 @@ func (s *Scheduler) waitRead() error {
 	if err := s.behind.Wait(); err != nil {
 		return s.batch.fail(err)
 	}
-	if len(s.batch.active) > 0 {
+	if len(s.batch.active) > 0 && !s.settled.IsZero() {
 		s.mu.Lock()
 		s.stats.LongestWait = max(s.stats.LongestWait, time.Since(s.settled))
 		s.mu.Unlock()

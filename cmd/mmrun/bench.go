@@ -20,8 +20,8 @@ func benchCommand() *cli.Command {
 		Name:      "bench",
 		Category:  groupRun,
 		Usage:     "measure tokens per second, and the time of every op",
-		UsageText: "mmrun bench [-p TOKENS] [-n TOKENS] [-r RUNS] [--context N,...] [--batch N,...] [FLAGS]",
-		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean, the standard deviation and the best of the runs after one that does not count; what else the machine does can only make a run slower. With --context both start where a sequence has so many tokens already; the lengths take turns in every run, so that what else the machine does meets all of them alike, and for each the memory of the process and of the device is shown, too. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, from a fresh state, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%. With --batch it also generates -n tokens of each of several sequences together, for every number of sequences, and prints how many tokens all of them get in a second.
+		UsageText: "mmrun bench [-p TOKENS] [-n TOKENS] [-r RUNS] [--context N,...] [--batch N,...] [--clients N,...] [FLAGS]",
+		Description: `Reads a prompt of random tokens, and generates one token after another, each time the most likely one, both from a fresh state, and prints the mean, the standard deviation and the best of the runs after one that does not count; what else the machine does can only make a run slower. With --context both start where a sequence has so many tokens already; the lengths take turns in every run, so that what else the machine does meets all of them alike, and for each the memory of the process and of the device is shown, too. With --ops it also measures on the device how long every op takes at the best for the prompt and for one token, from a fresh state, and how fast it moves data and computes. With --limits it also measures how fast the device can read its memory and how fast it can multiply and add, and prints for every op, and for the whole, how close it comes: the least time that moving its data or computing its result takes, whichever is longer, as a percentage of the time it took. An op whose data stays in the device's caches may come out above 100%. With --batch it also generates -n tokens of each of several sequences together, for every number of sequences, and prints how many tokens all of them get in a second. With --clients it also has so many clients ask at once, each -r times for -n tokens after prompts of 1 to -p tokens, short ones as often as long ones are long, and prints what they met: tokens per second, the time to the first token and between two, in the middle and of the slowest hundredth, and the longest that reading prompts has kept a text waiting.
 
 Examples:
 mmrun bench
@@ -29,6 +29,7 @@ mmrun bench --model ~/models/mamba-130m -p 2048 -n 64 -r 3
 mmrun bench --ops -n 0
 mmrun bench --context 1000,10000,100000
 mmrun bench -p 0 -n 32 --batch 1,2,4,8,16,32,64
+mmrun bench -p 4000 -n 64 -r 4 --clients 1,8,32
 mmrun bench --limits -p 512 -n 32 -r 3
 mmrun bench --json | jq '.results[] | {test, mean_tokens_per_s}'`,
 		Flags: slices.Concat([]cli.Flag{
@@ -37,6 +38,7 @@ mmrun bench --json | jq '.results[] | {test, mean_tokens_per_s}'`,
 			&cli.IntFlag{Name: "repetitions", Aliases: []string{"r"}, Category: "Measurement", Value: 5, Usage: "measure `N` times"},
 			&cli.StringFlag{Name: "context", Category: "Measurement", Value: "0", Usage: "start after `N,N,...` tokens that the sequence has already"},
 			&cli.StringFlag{Name: "batch", Category: "Measurement", Usage: "also measure `N,N,...` sequences together"},
+		}, clientFlags(), []cli.Flag{
 			&cli.BoolFlag{Name: "ops", Category: "Measurement", Usage: "also measure every op on the device"},
 			&cli.BoolFlag{Name: "limits", Category: "Measurement", Usage: "also measure the device's limits and how close every op comes to them"},
 			jsonFlag("print one JSON object instead of tables"),
@@ -56,8 +58,8 @@ func benchAction(c *cli.Context) (err error) {
 	if c.Int("n-prompt")+c.Int("n-gen") == 0 {
 		return usagef("-p 0 and -n 0 leave nothing to measure")
 	}
-	sizes, err := batchSizes(c)
-	if err != nil {
+	b := &benchmark{runs: c.Int("repetitions"), options: engine.SchedulerOptions{Places: c.Int("places"), MaxWait: c.Duration("max-wait")}}
+	if err := b.readCounts(c); err != nil {
 		return err
 	}
 	points, err := contextFlag(c.String("context"))
@@ -80,7 +82,7 @@ func benchAction(c *cli.Context) (err error) {
 	defer state.Close()
 	sig := signalsOf(c)
 	sig.graceful()
-	b := &benchmark{opened: e, state: state, runs: c.Int("repetitions"), points: points, sizes: sizes}
+	b.opened, b.state, b.points = e, state, points
 	if c.Bool("limits") {
 		b.limits = &probe.Limits{}
 	}
@@ -97,8 +99,11 @@ type benchmark struct {
 	runs     int
 	points   []*contextPoint // in order, one at least
 	sizes    []int           // of batches
+	crowds   []int           // numbers of clients
+	options  engine.SchedulerOptions
 	limits   *probe.Limits   // when they were asked for
 	results  []*benchResult
+	clients  []*clientResult
 	profiles []*opProfile
 }
 
@@ -140,6 +145,11 @@ func (b *benchmark) run(ctx context.Context, promptTokens, genTokens int, ops bo
 	}
 	for _, n := range b.sizes {
 		if err := b.measureBatch(ctx, n, genTokens); err != nil {
+			return err
+		}
+	}
+	for _, n := range b.crowds {
+		if err := b.measureClients(ctx, b.options, n, max(1, promptTokens), genTokens); err != nil {
 			return err
 		}
 	}
@@ -229,6 +239,8 @@ type benchReport struct {
 	Limits  *limitReport   `json:"limits,omitempty"`
 	Results []*benchResult `json:"results"`
 
+	Clients []*clientResult `json:"clients,omitempty"`
+
 	Contexts []*contextPoint `json:"contexts"`
 	Ops      []*opProfile    `json:"ops,omitempty"`
 }
@@ -237,7 +249,7 @@ func (b *benchmark) report(c *cli.Context) error {
 	info := b.Device()
 	if c.Bool("json") {
 		return printJSON(c, benchReport{b.source.Name(), b.Quantization(), info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
-			b.memoryReport(), b.limitReport(), b.results, b.points, b.profiles})
+			b.memoryReport(), b.limitReport(), b.results, b.clients, b.points, b.profiles})
 	}
 	text := b.describe() +
 		fmt.Sprintf("memory  %s\n\n", formatBytes(b.Memory().Allocated))
@@ -245,7 +257,7 @@ func (b *benchmark) report(c *cli.Context) error {
 	for _, r := range b.results {
 		t.add(r.Test, fmt.Sprint(r.Context), fmt.Sprint(r.Tokens), fmt.Sprintf("%.2f", r.Mean), fmt.Sprintf("%.2f", r.Deviation), fmt.Sprintf("%.2f", r.Best))
 	}
-	text += b.contextText() + t.String() + b.limitText()
+	text += b.contextText() + t.String() + b.clientText() + b.limitText()
 	for _, p := range b.profiles {
 		text += "\n" + p.table()
 	}

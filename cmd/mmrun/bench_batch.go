@@ -13,23 +13,23 @@ import (
 	"github.com/mmrun/mmrun/engine"
 )
 
-// batchSizes are the numbers of sequences that --batch asks to measure.
-func batchSizes(c *cli.Context) ([]int, error) {
-	if !c.IsSet("batch") {
+// counts are the numbers that --batch or --clients asks to measure.
+func counts(c *cli.Context, name, of string, most int) ([]int, error) {
+	if !c.IsSet(name) {
 		return nil, nil
 	}
 	if c.Int("n-gen") == 0 {
-		return nil, usagef("-n 0 leaves nothing to measure with --batch")
+		return nil, usagef("-n 0 leaves nothing to measure with --%s", name)
 	}
-	var sizes []int
-	for _, field := range strings.Split(c.String("batch"), ",") {
+	var all []int
+	for _, field := range strings.Split(c.String(name), ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(field))
-		if err != nil || n < 1 || n > engine.MaxBatch {
-			return nil, usagef("--batch: %q is not a number of sequences from 1 to %d", field, engine.MaxBatch)
+		if err != nil || n < 1 || n > most {
+			return nil, usagef("--%s: %q is not a number of %s from 1 to %d", name, field, of, most)
 		}
-		sizes = append(sizes, n)
+		all = append(all, n)
 	}
-	return sizes, nil
+	return all, nil
 }
 
 // measureBatch measures n tokens of each of so many sequences that are generated together.

@@ -22,7 +22,7 @@ func Profile(ctx context.Context, m *engine.Model, s *engine.State, tokens []int
 		}
 		timed := func(program *graph.Program) error { return timed(program, in.Spans(s), &all) }
 		err = in.Feed(ctx, s, tokens, engine.Way{
-			Step: true,
+			Step: len(tokens) == 1,
 			Run: func(program *graph.Program, before *graph.Recording) error {
 				if err := graph.Run(before); err != nil {
 					return err
