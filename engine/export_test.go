@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/graph"
@@ -163,4 +164,18 @@ func Compile(device *vk.Device, src checkpoint.Source, to *quant.Format, batches
 		}
 	}
 	return err
+}
+
+// SetPieceOfPass sets how short pieces of passes are and returns what undoes it. No scheduler may be there.
+func SetPieceOfPass(d time.Duration) (undo func()) {
+	before := pieceOfPass
+	pieceOfPass = d
+	return func() { pieceOfPass = before }
+}
+
+// Break has the scheduler's device fail with an error.
+func (s *Scheduler) Break(err error) {
+	s.model.mu.Lock()
+	defer s.model.mu.Unlock()
+	s.batch.fail(err)
 }

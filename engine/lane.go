@@ -24,7 +24,7 @@ type lanes struct {
 }
 
 // pieceOfPass is how long a slow device may take for what is read between two steps at the least.
-const pieceOfPass = 20 * time.Millisecond
+var pieceOfPass = 20 * time.Millisecond
 
 func (m *Model) newLanes() (*lanes, error) {
 	s := &lanes{model: m, residual: newLink(m.device, m.programs.unified), room: make([]sample.Choice, ops.MaxTop)}
