@@ -108,6 +108,13 @@ type Bounded interface {
 	TokensAt(position int64) int
 }
 
+// Cuttable is a Config whose prompts may be cut.
+type Cuttable interface {
+	// CutTokens is of how many tokens, or a multiple, a pass may be, on a software device, without changing a bit of
+	// what follows; 0 is that every cut does.
+	CutTokens() int
+}
+
 // Checked is a Config that can tell whether the parts of a saved state are what kernels rely on.
 type Checked interface {
 	CheckState(s SavedState) error

@@ -183,11 +183,11 @@ func (l *lane) begin(from *State, prompt []int32) error {
 	return nil
 }
 
-// next makes ready the next pass of tokens, of those before end, which ends with the logits of the last of them and,
+// next makes ready the next pass of tokens, of those before end and so many at the most unless that is 0, which ends with the logits of the last of them and,
 // with choose, of what is likeliest after it.
-func (l *lane) next(end int, choose bool) (*graph.Slices, error) {
+func (l *lane) next(end, most int, choose bool) (*graph.Slices, error) {
 	m, s, p := l.model, l.state, l.model.programs
-	n := m.passTokens(s.position, end-l.done, 0)
+	n := m.passTokens(s.position, end-l.done, most)
 	l.pass = Passed{First: l.done, Tokens: n, Step: l.step, Last: l.done+n == end}
 	programs := []*graph.Program{nil, p.step, nil, nil}
 	if m.begins(s.position) {

@@ -140,6 +140,20 @@ func (m *Model) Fingerprint() [32]byte { return m.source }
 // Chunk is how many tokens of a prompt run in one pass at the most.
 func (m *Model) Chunk() int { return m.programs.chunkTokens }
 
+// CutTokens tells what the cutting of a prompt changes. Read in pieces of so many tokens or multiples of it, from
+// where reading begins, it comes to the same, to the bit, as in one; 0 is that every cut may change how numbers
+// round. With the same cuts all is always the same.
+func (m *Model) CutTokens() int {
+	cuttable, ok := m.config.(Cuttable)
+	if !ok || !m.device.Info().Software() {
+		return 0
+	}
+	if n := cuttable.CutTokens(); n > 0 && (n == 1 || m.programs.passTokens%n == 0) {
+		return n
+	}
+	return 0
+}
+
 // Memory is the device memory the model takes.
 func (m *Model) Memory() MemoryUse {
 	m.mu.Lock()

@@ -34,11 +34,12 @@ type Request struct {
 	// ScorePrompt asks for the same of every token of the prompt but the first; with From, of that too.
 	ScorePrompt bool
 
-	// Checkpoints are after how many of the prompt's tokens Checkpoint is called, ascending, from 1 on.
+	// Checkpoints are after how many of the prompt's tokens Checkpoint is called, ascending, from 1 on. The prompt is
+	// read in pieces that end there, as by several calls of Generate; see Model.CutTokens.
 	Checkpoints []int
 
 	// Every has Checkpoint called at every multiple of so many tokens of the sequence, too, in prompt and
-	// answer; 0 is never.
+	// answer, and the prompt cut there; 0 is never.
 	Every int
 
 	// Checkpoint is given the sequence as it stands, valid during the call: to be cloned, saved or looked at,

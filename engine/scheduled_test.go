@@ -236,4 +236,3 @@ func compareSeen(t tester, got, want *seen, cancelled bool) {
 	}
 	compareBits(t, viewState(t, got.end), viewState(t, want.end))
 }
-

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -86,7 +87,11 @@ func (s *Scheduler) nextPass() (bool, error) {
 	for len(s.reading) > 0 {
 		j := s.reading[0]
 		s.reading = slices.Delete(s.reading, 0, 1)
-		pass, err := j.lane.next(j.cuts[0], j.Options.MaxTokens > 0)
+		most, err := s.most(j.lane)
+		var pass *graph.Slices
+		if err == nil {
+			pass, err = j.lane.next(j.cuts[0], most, j.Options.MaxTokens > 0)
+		}
 		if err == nil {
 			s.current, s.pass = j, pass
 			return true, nil
@@ -96,6 +101,25 @@ func (s *Scheduler) nextPass() (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// most bounds the tokens of a pass while others wait, where that changes no bit: its longest kernel, which nothing
+// can interrupt, is to fit the wait. 0 is as many as there are.
+func (s *Scheduler) most(l *lane) (int, error) {
+	m := s.model
+	cut, tokens := m.CutTokens(), m.programs.passTokens
+	if cut == 0 || len(s.batch.fed) == 0 {
+		return 0, nil
+	}
+	program, err := m.prompt(tokens)
+	if err != nil {
+		return 0, err
+	}
+	longest := program.Longest(m.device.Pace(), l.state.position)
+	for longest > s.o.MaxWait && tokens/2 >= max(cut, shortTokens[0]) {
+		tokens, longest = tokens/2, longest/2
+	}
+	return tokens / cut * cut, nil
 }
 
 // finishPasses deals with passes that are submitted whole. It waits for them, and where no sequence runs for

@@ -326,4 +326,3 @@ func TestSchedulerRefuses(t *testing.T) {
 		t.Errorf("then %d tokens, %v", n, err)
 	}
 }
-

@@ -1,6 +1,10 @@
 package graph
 
-import "github.com/mmrun/mmrun/vk"
+import (
+	"time"
+
+	"github.com/mmrun/mmrun/vk"
+)
 
 // Cost is what a kernel call has to move and to compute at the least, for profiles and for the cutting of
 // long work.
@@ -32,6 +36,15 @@ func (n *node) at(positions []int64) Cost {
 		return n.cost
 	}
 	return n.cost.plus(n.growth.Each, max(0, positions[n.growth.Row]))
+}
+
+// Longest is how long the longest of the calls takes by a pace, with so many tokens before the pass.
+func (p *Program) Longest(pace vk.Pace, positions ...int64) (longest time.Duration) {
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		longest = max(longest, pace.Time(n.load(n.at(positions))))
+	}
+	return longest
 }
 
 // load is a node as part of a submission.

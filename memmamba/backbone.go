@@ -38,6 +38,9 @@ type Mixer interface {
 	// sizes are those of what a layer carries, without padding.
 	sizes() []engine.StateSize
 
+	// cutTokens is engine.Cuttable's of a model of such layers.
+	cutTokens() int
+
 	// fading is how h fades, from the tensors of a layer.
 	fading(prefix string, read func(name string) ([]float32, error)) (Fading, error)
 
@@ -87,6 +90,15 @@ func (c *Config) Sizes() engine.Sizes { return c.Common.sizes() }
 
 func (c *Common) sizes() engine.Sizes {
 	return engine.Sizes{ModelType: c.ModelType, Vocab: c.VocabSize, Hidden: c.HiddenSize, Layers: c.NumHiddenLayers, BOS: c.BOS, EOS: c.EOS}
+}
+
+// CutTokens implements engine.Cuttable. The passes of a memory over a mixer that takes tokens in groups begin anywhere.
+func (c *Config) CutTokens() int {
+	n := c.Mixer.cutTokens()
+	if c.Memory != nil && n > 1 {
+		return 0
+	}
+	return n
 }
 
 // Settings implements engine.Config.

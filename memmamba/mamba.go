@@ -79,6 +79,9 @@ const (
 	hPart    = "h"    // the recurrent state (E, N)
 )
 
+// cutTokens implements Mixer: every token is a step of its own.
+func (m *Mamba) cutTokens() int { return 1 }
+
 func (m *Mamba) parts(layer int) []engine.Part {
 	E, N := ops.Padded(m.IntermediateSize), ops.Padded(m.StateSize)
 	return []engine.Part{

@@ -241,6 +241,9 @@ func (m *Mamba2) Describe() []engine.Setting {
 	}
 }
 
+// cutTokens implements Mixer.
+func (m *Mamba2) cutTokens() int { return ops.SSDTokens }
+
 func (m *Mamba2) sizes() []engine.StateSize {
 	E, N := m.Inner()
 	return []engine.StateSize{

@@ -21,6 +21,9 @@ const (
 	valuesPart = "values"
 )
 
+// CutTokens implements engine.Cuttable.
+func (c *Transformer) CutTokens() int { return 1 }
+
 // Sizes implements engine.Config.
 func (c *Transformer) Sizes() engine.Sizes {
 	s := c.Common.sizes()

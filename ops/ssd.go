@@ -21,8 +21,10 @@ type SSD struct {
 	Heads, HeadDim, Groups int // H, p and G without padding
 }
 
-// chunk is how many tokens the kernels take at a time as a product of matrices.
-const chunk = 64
+// SSDTokens is how many tokens SSDScan takes at a time as a product of matrices.
+const SSDTokens = 64
+
+const chunk = SSDTokens
 
 // side is that of a GPU's tiles.
 const side = 64
