@@ -1,12 +1,12 @@
 // Package engine runs any model on a Vulkan device: it loads weights, plans and records passes, feeds tokens,
-// keeps what sequences carry, alone or in batches, saves and scores. What a model is, an Architecture says: it
+// keeps what sequences carry, schedules many of them, saves and scores. What a model is, an Architecture says: it
 // registers itself, gives its config, its tensors by role, the parts of a sequence's state and a block of
 // layers; the engine knows none by name.
 //
 // Tokens are ids below the vocabulary's size; logits are [vocab] numbers, of which the highest is that of
 // the most likely next token; sizes are in bytes.
 //
-// Several goroutines may use a Model, its states and batches: calls wait for one another. Each state is one
+// Several goroutines may use a Model, its states and schedulers: calls wait for one another. Each state is one
 // sequence and of use to one goroutine at a time. Errors of a file name it and the field; errors to test for are
 // listed with ErrClosed. Errors of the device are vk.ErrNoLoader, vk.ErrNoDevice, vk.ErrOutOfMemory (a
 // *vk.OutOfMemoryError says how much was asked for) and vk.ErrDeviceLost, after which only Close is of use.
@@ -168,7 +168,7 @@ func (m *Model) Memory() MemoryUse {
 	}
 }
 
-// Close frees everything on the device, after a call that uses the model. States and batches of the model must be
+// Close frees everything on the device, after a call that uses the model. States and schedulers of the model must be
 // closed first. Later calls say ErrClosed.
 func (m *Model) Close() error {
 	m.mu.Lock()
