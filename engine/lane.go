@@ -15,21 +15,20 @@ import (
 // others run: it needs an arena that no other program uses, and each prompt its own parameters, so that the
 // pass of a prompt can be submitted behind that of another.
 type lanes struct {
-	model    *Model
-	arena    *vk.Buffer
-	residual *link // that slot alone: a pass and what reads its residual follow one another
-	all      []*lane
-	free     []*lane
-	room     []sample.Choice
+	model  *Model
+	arena  *vk.Buffer
+	common *link // the residual, since a pass and what reads it follow one another, and logits of prompts that are scored
+	all    []*lane
+	free   []*lane
+	room   []sample.Choice
 }
 
 // pieceOfPass is how long a slow device may take for what is read between two steps at the least.
 var pieceOfPass = 20 * time.Millisecond
 
 func (m *Model) newLanes() (*lanes, error) {
-	s := &lanes{model: m, residual: newLink(m.device, m.programs.unified), room: make([]sample.Choice, ops.MaxTop)}
-	residual := m.programs.spans[residualSlot]
-	err := s.residual.buffer(residualSlot, residual.Size, vk.DeviceLocal)
+	s := &lanes{model: m, common: newLink(m.device, m.programs.unified), room: make([]sample.Choice, ops.MaxTop)}
+	err := s.common.buffer(residualSlot, m.programs.spans[residualSlot].Size, vk.DeviceLocal)
 	if err == nil {
 		s.arena, err = m.device.NewBuffer(m.arena.Size(), vk.DeviceLocal)
 	}
@@ -66,7 +65,7 @@ func (s *lanes) close() {
 		l.close()
 	}
 	s.all, s.free = nil, nil
-	s.residual.close()
+	s.common.close()
 	if s.arena != nil {
 		s.arena.Close()
 	}
@@ -74,7 +73,7 @@ func (s *lanes) close() {
 
 // bytes is the device memory that the lanes take, with their states.
 func (s *lanes) bytes() int64 {
-	total := s.arena.Size() + s.residual.bytes()
+	total := s.arena.Size() + s.common.bytes()
 	for _, l := range s.all {
 		total += l.link.bytes() + l.state.Bytes()
 	}
@@ -106,7 +105,7 @@ func (s *lanes) newLane() (*lane, error) {
 	for name, bytes := range map[string]int64{
 		ops.ParamsSlot: 2 * paramsBlock, // of the pass, then of what is due before it
 		idsSlot:        4 * int64(m.programs.residualRows()),
-		logitsSlot:     m.programs.spans[logitsSlot].Size,
+		logitsSlot:     4 * int64(ops.Padded(m.sizes.Vocab)),
 		choicesSlot:    8 * ops.MaxTop,
 	} {
 		if err = l.link.shared(name, bytes); err != nil {
@@ -128,7 +127,7 @@ func (l *lane) close() {
 // spans are where programs of the lane find everything, the residual from a block of rows on, their parameters in
 // one of two blocks.
 func (l *lane) spans(params, block int) graph.Spans {
-	p, residual := l.model.programs, l.residual.spans[residualSlot]
+	p, residual := l.model.programs, l.common.spans[residualSlot]
 	from := residual.Size / int64(p.residualRows()) * int64(block*p.rowsBlock)
 	own := map[string]vk.Span{residualSlot: residual.Buffer.Span(from, residual.Size-from)}
 	l.state.ownSpans(own)
@@ -152,13 +151,17 @@ func (l *lane) bound(program *graph.Program) (r *graph.Recording, err error) {
 	return r, err
 }
 
-// unbound returns the recording of a program that touches no state, its residual taken from a block of rows on.
-func (l *lane) unbound(program *graph.Program, block int) (r *graph.Recording, err error) {
-	key := recordKey{program, block}
+// unbound returns the recording of a program that touches no state.
+func (l *lane) unbound(program *graph.Program) (r *graph.Recording, err error) {
+	return l.keep(recordKey{program, 0}, func() graph.Spans { return l.spans(0, 0) })
+}
+
+// keep returns a recording that is kept, made with what spans returns when it is not there.
+func (l *lane) keep(key recordKey, spans func() graph.Spans) (r *graph.Recording, err error) {
 	if r, ok := l.loose[key]; ok {
 		return r, nil
 	}
-	if r, err = program.RecordFine(l.spans(0, block), pieceOfPass); err == nil {
+	if r, err = key.program.RecordFine(spans(), pieceOfPass); err == nil {
 		l.loose[key] = r
 	}
 	return r, err
@@ -225,7 +228,7 @@ func (l *lane) slices(programs []*graph.Program) (*graph.Slices, error) {
 		}
 		find := l.bound
 		if i > 1 {
-			find = func(program *graph.Program) (*graph.Recording, error) { return l.unbound(program, 0) }
+			find = l.unbound
 		}
 		r, err := find(program)
 		if err != nil {
@@ -251,7 +254,7 @@ func (l *lane) fetchLogits() error {
 		return nil
 	}
 	if fetch := l.model.programs.fetch; fetch != nil {
-		r, err := l.unbound(fetch, 0)
+		r, err := l.unbound(fetch)
 		if err == nil {
 			err = r.Run()
 		}
@@ -280,7 +283,20 @@ func (l *lane) chosen(sampler *sample.Sampler) (token int32, err error) {
 
 // rows makes ready the logits of a block of the last pass's tokens.
 func (l *lane) rows(block int) (*graph.Slices, error) {
-	r, err := l.unbound(l.model.programs.rows, block)
+	if _, ok := l.common.spans[logitsSlot]; !ok {
+		if err := l.common.shared(logitsSlot, l.model.programs.spans[logitsSlot].Size); err != nil {
+			return nil, err
+		}
+	}
+	r, err := l.keep(recordKey{l.model.programs.rows, block}, func() graph.Spans {
+		spans := l.spans(0, block)
+		for _, name := range []string{logitsSlot, logitsSlot + hostSide} {
+			if there, ok := l.common.spans[name]; ok {
+				spans.Slots[name] = there
+			}
+		}
+		return spans
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +314,7 @@ func (l *lane) inBlock(block int) int {
 func (l *lane) scoreRows(j *job, block int) error {
 	logits := make([]float32, l.model.sizes.Vocab)
 	for i := range l.inBlock(block) {
-		if err := l.link.readLogits(logits, i); err != nil {
+		if err := l.common.readLogits(logits, i); err != nil {
 			return err
 		}
 		j.score(logits, l.pass.First+block*l.model.programs.rowsBlock+i+1)

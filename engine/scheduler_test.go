@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	. "github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/internal/refmodel"
 	"github.com/mmrun/mmrun/vk"
@@ -248,6 +250,13 @@ func TestSchedulerEnds(t *testing.T) {
 // TestScorePrompt: the log-probabilities of a prompt are those of all its logits, with a state to go on from too.
 func TestScorePrompt(t *testing.T) {
 	m := wordy(t)
+	scorePrompts(t, m)
+	separate(t, m)
+	scorePrompts(t, m)
+}
+
+func scorePrompts(t *testing.T, m *Model) {
+	t.Helper()
 	s := newScheduler(t, m, SchedulerOptions{Places: 2, MaxWait: 1})
 	text := refmodel.RandomTokens(refmodel.Config{Vocab: 3001}, 4, 75)
 	r := Request{Prompt: text, LogProbs: 3, ScorePrompt: true, Options: GenerateOptions{MaxTokens: 2, Stop: []int32{}}}
@@ -286,6 +295,21 @@ func TestScorePrompt(t *testing.T) {
 	}
 	if _, err := beside.Next(t.Context()); err != nil {
 		t.Error(err)
+	}
+	s.Close()
+	from.Close()
+}
+
+// TestScheduledChoices: requests on a model that chooses on the device get what they get alone, also where the host
+// has a memory of its own.
+func TestScheduledChoices(t *testing.T) {
+	m := wordy(t)
+	text := refmodel.RandomTokens(refmodel.Config{Vocab: 3001}, 7, 90)
+	for _, unified := range []bool{true, false} {
+		if !unified {
+			separate(t, m)
+		}
+		check(t, 3, func(r *rapid.T) { testScheduled(r, m, text) })
 	}
 }
 
