@@ -16,10 +16,10 @@ func TestCuts(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			m := openModel(t, dir, Options{Chunk: 128})
 			cut, never := m.CutTokens(), filepath.Base(dir) == "memmamba-over-mamba2"
-			if never != (cut == 0) {
+			if (never || !m.Device().Software()) != (cut == 0) {
 				t.Fatalf("cuts at multiples of %d", cut)
 			}
-			if never {
+			if cut == 0 {
 				return
 			}
 			text := refmodel.RandomTokens(refmodel.Config{Vocab: m.Sizes().Vocab}, 9, min(230, int(m.Sizes().MaxTokens)))
