@@ -101,7 +101,7 @@ type benchmark struct {
 	sizes    []int           // of batches
 	crowds   []int           // numbers of clients
 	options  engine.SchedulerOptions
-	limits   *probe.Limits   // when they were asked for
+	limits   *probe.Limits // when they were asked for
 	results  []*benchResult
 	clients  []*clientResult
 	profiles []*opProfile
