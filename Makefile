@@ -3,9 +3,11 @@ export PATH := $(PATH):/usr/local/go/bin
 
 # The packages whose tests dispatch shaders.
 KERNELS := ./vk ./graph ./ops ./engine/... ./models
-DEVICE := $(KERNELS) . ./cmd/mmrun
+DEVICE := $(KERNELS) .
 # The packages that several goroutines run in at a time.
-SHARED := . ./cmd/mmrun ./engine/... ./graph ./vk ./checkpoint/... ./tokenizer ./chat ./sample
+SHARED := . ./server ./engine/... ./graph ./vk ./checkpoint/... ./tokenizer ./chat ./grammar ./sample
+# The commands that have goroutines of their own.
+RUNNING := Interrupt|BrokenPipe|Batch|Serve|Chat|Pull
 # LP_NATIVE_VECTOR_WIDTH and the driver are no input that go's test cache knows of: -count=1.
 GOTEST := go test -count=1 -timeout 20m
 PROMPT ?= It was a bright morning, and
@@ -57,6 +59,7 @@ test-widths: build ## The kernels' and the engine's tests with lavapipe's other 
 test-race: ## The tests of what goroutines share, under the race detector
 	@echo "== under the race detector"
 	@$(GOTEST) -timeout 40m -race $(SHARED)
+	@$(GOTEST) -timeout 40m -race -run '$(RUNNING)' ./cmd/mmrun
 
 test-amd: ## Compile every kernel for AMD's chips and compare with engine/testdata/amd (needs Mesa's RADV)
 	@echo "== compiled for AMD's chips"
