@@ -51,8 +51,7 @@ func serveFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "model", Category: "Model", DefaultText: "the bundled model",
 			Usage: "`[NAME=]PATH` of a model, and the name that requests have for it; may be given several times"},
-		&cli.StringFlag{Name: "chat-template", Category: "Model", DefaultText: "the model's own, or plain",
-			Usage: "a template `FILE`, or chatml or plain, for all models"},
+		chatTemplateFlag(),
 		&cli.StringFlag{Name: "listen", Category: category, Value: "127.0.0.1:8080", Usage: "`ADDRESS` to listen at"},
 		&cli.StringFlag{Name: "api-key-file", Category: category, Usage: "`FILE` with a key a line, of which a request has to have one"},
 		&cli.StringFlag{Name: "allow-origin", Category: category, Usage: "`ORIGIN` whose pages may ask, or *"},
@@ -63,6 +62,11 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "state-dir", Category: "State", Usage: "keep further states, and sessions, in `DIR`"},
 		&cli.StringFlag{Name: "state-disk", Category: "State", Value: "16GiB", Usage: "up to `SIZE` of states there, sessions not counted"},
 	}
+}
+
+func chatTemplateFlag() cli.Flag {
+	return &cli.StringFlag{Name: "chat-template", Category: "Model", DefaultText: "the model's own, or plain",
+		Usage: "write conversations by a template `FILE`, or by chatml or plain"}
 }
 
 func boundFlags() []cli.Flag {

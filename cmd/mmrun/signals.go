@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
@@ -68,6 +69,26 @@ func (s *signals) onExit(clear func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clear = clear
+}
+
+// perTask makes each SIGINT call interrupt, which stops a task and not the program. SIGTERM cancels the context and then
+// calls ended, which ends the process where it waits for a line.
+func (s *signals) perTask(interrupt func(), ended func(*interruptError)) {
+	s.graceful()
+	signal.Stop(s.caught)
+	signal.Notify(s.caught, syscall.SIGTERM)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGINT)
+	go func() {
+		for range caught {
+			interrupt()
+		}
+	}()
+	context.AfterFunc(s.ctx, func() {
+		if end := (*interruptError)(nil); errors.As(context.Cause(s.ctx), &end) {
+			ended(end)
+		}
+	})
 }
 
 // release gives the signals back to the runtime.
