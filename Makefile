@@ -21,8 +21,8 @@ demo: ## Install what is missing, build, generate text with the bundled model, a
 	@tools/setup.sh
 	@printf '\n%s\n' "$(PROMPT)"
 	@bin/mmrun generate --prompt "$(PROMPT)" --max-tokens 300 --temp 0.7 --seed 1
-	@printf '\nFive digits hidden in 4,096 tokens of other text, asked for at the end:\n\n'
-	@bin/mmrun passkey --quiet --lengths 4096 --trials 1
+	@printf '\nFive digits hidden in 4,096 tokens of other text, asked for at the end, with the memory and without:\n\n'
+	@bin/mmrun passkey --quiet --lengths 4096 --trials 1 --against models/novels-twin
 
 test: ## Install what is missing and run every test, every way
 	@tools/setup.sh test

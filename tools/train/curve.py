@@ -7,7 +7,7 @@ import pathlib
 
 import cli
 
-PANELS = (("text", "bits per byte of text", 1 / math.log(2)), ("books", "bits per byte of books", 1 / math.log(2)),
+PANELS = (("text", "bits per byte of all text,\nfiller among it", 1 / math.log(2)), ("books", "bits per byte of books alone", 1 / math.log(2)),
           ("answer", "nats per digit of a first answer", 1), ("notes", "part of tokens that leave a note", 1),
           ("reads", "part of windows that ask to read", 1))
 
@@ -49,7 +49,7 @@ def draw(curves, path):
         panel.set_ylabel(label)
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylim(top=6)
+    panels[0].set_ylim(top=min(6, panels[0].get_ylim()[1]))
     answers = panels[[column for column, *_ in shown].index("answer")]
     row = 0  # of the lengths' names: one below the other, for they may follow one another closely
     for i, (name, columns) in enumerate(curves.items()):
