@@ -37,7 +37,7 @@ type Options struct {
 	Chunk    int                     // tokens of a prompt in one pass, 1 to MaxChunk; 0 is DefaultChunk
 	Quantize string                  // format in which matrices are held, such as "q8_0"; as they are in the file when empty
 	Progress func(done, total int64) // called while weights load, in bytes, one call at a time; may be nil
-	Warn     func(line string)       // called when the model's files contradict themselves; may be nil
+	Warn     func(line string)       // called when the model's files contradict themselves, or weights are widened; may be nil
 }
 
 // A Model is a checkpoint on a device. It may serve any number of states.

@@ -32,7 +32,10 @@ func Open(src checkpoint.Source, o Options) (*Model, error) {
 	if m.device, err = vk.Open(vk.Options{Device: o.Device, Disable: o.Disable, Validate: o.Validate}); err != nil {
 		return nil, err
 	}
-	if err := m.open(files, to, o); err != nil {
+	if err = m.open(files, to, o); err == nil {
+		err = m.warnOfWidened(src.Name(), files, o)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("model %s: %w", src.Name(), err), m.Close())
 	}
 	return m, nil

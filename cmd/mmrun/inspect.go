@@ -41,7 +41,7 @@ type inspection struct {
 	Architecture  ordered        `json:"architecture"`
 	Quantization  string         `json:"quantization,omitempty"` // of the matrices, in the file
 	Generation    ordered        `json:"generation,omitempty"`   // what generation_config.json says
-	Widened       widened        `json:"widened,omitempty"`      // matrices, by their types in the file
+	Widened       engine.Widened `json:"widened,omitempty"`      // matrices, by their types in the file
 	Sections      ordered        `json:"-"`                      // under keys of their own
 	Parameters    int64          `json:"parameters"`
 	WeightBytes   int64          `json:"weight_bytes"`
@@ -148,7 +148,9 @@ func inspect(name string, cfg engine.Config, tensors *checkpoint.Tensors) (*insp
 	if q := tensors.Quantized(); q != nil {
 		in.Quantization = q.Name
 	}
-	in.Widened = widenedOf(asked, tensors)
+	if in.Widened, err = engine.WidenedOf(cfg, tensors); err != nil {
+		return nil, err
+	}
 	for _, name := range slices.SortedFunc(slices.Values(tensors.Names()), byLayer) {
 		t, _ := tensors.Tensor(name)
 		if !slices.ContainsFunc(asked, func(a engine.Tensor) bool { return a.Name == name }) {

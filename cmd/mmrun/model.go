@@ -231,13 +231,6 @@ func openEngine(c *cli.Context, src source) (*opened, error) {
 	}
 	e.load = time.Since(start)
 	e.warnOfCPU(c)
-	tensors, err := files.Tensors() // again
-	if err == nil {
-		err = e.warnOfWidened(tensors)
-	}
-	if err != nil {
-		return nil, errors.Join(err, e.Close())
-	}
 	return e, nil
 }
 

@@ -204,7 +204,8 @@ func servedModel(c *cli.Context, name string, src source) (server.Model, error) 
 		return server.Model{}, err
 	}
 	off, err := disabled(c)
-	options := engine.Options{Device: c.String("device"), Disable: off, Validate: c.Bool("validate"), Chunk: c.Int("chunk"), Quantize: c.String("quantize")}
+	options := engine.Options{Device: c.String("device"), Disable: off, Validate: c.Bool("validate"), Chunk: c.Int("chunk"), Quantize: c.String("quantize"),
+		Warn: func(line string) { newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c)).warn("%s", line) }}
 	return server.Model{Name: name, Template: t, Open: func() (*mmrun.Model, error) {
 		undo, err := suitSoftware(src)
 		if err != nil {
