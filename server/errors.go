@@ -74,7 +74,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, context.DeadlineExceeded):
 		return unavailable("it took too long", 1)
 	}
-	return &problem{status: http.StatusInternalServerError, kind: kindServer, message: err.Error()}
+	return &problem{status: http.StatusInternalServerError, kind: kindServer, message: "internal error"} // the log has it
 }
 
 // tooLong says that a prompt does not fit.

@@ -67,6 +67,9 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// drain is how long servers of tests wait for what runs.
+var drain = 30 * time.Second
+
 // start starts a server, which ends with the test.
 func start(t *testing.T, o server.Options) *running {
 	t.Helper()
@@ -91,7 +94,7 @@ func begin(t *testing.T, o server.Options) *running {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, url: "http://" + l.Addr().String(), stop: stop, exited: make(chan error, 1)}
-	go func() { r.exited <- s.Serve(ctx, l, 10*time.Second) }()
+	go func() { r.exited <- s.Serve(ctx, l, drain) }()
 	for range 500 {
 		if status, _, _ := r.do("GET", "/ready", nil); status == 200 {
 			return r

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync"
 )
 
@@ -25,7 +27,7 @@ func (a *answering) events(ctx context.Context) (<-chan event, func()) {
 	for _, c := range a.choices {
 		all.Go(func() {
 			for first := true; ; first = false {
-				p, err := c.next(ctx)
+				p, err := c.safeNext(ctx)
 				select {
 				case out <- event{c, p, first, err}:
 				case <-ctx.Done():
@@ -41,6 +43,16 @@ func (a *answering) events(ctx context.Context) (<-chan event, func()) {
 		cancel()
 		all.Wait()
 	}
+}
+
+// safeNext is next for a goroutine of its own, where a panic would end the program.
+func (c *choice) safeNext(ctx context.Context) (p piece, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = fmt.Errorf("internal error: %v\n%s", what, debug.Stack())
+		}
+	}()
+	return c.next(ctx)
 }
 
 // stream sends the answers piece by piece, as server-sent events. The answer begins with the first token: what
