@@ -58,6 +58,9 @@ var errStopping = errors.New("the server is shutting down")
 func problemOf(err error) *problem {
 	var p *problem
 	var long *engine.TooLongError
+	if form := formProblem(err); form != nil {
+		return form
+	}
 	switch {
 	case errors.As(err, &p):
 		return p

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -56,6 +57,7 @@ func usual(t *testing.T) *running {
 }
 
 func TestMain(m *testing.M) {
+	os.Setenv("LP_NUM_THREADS", "0") // Mesa's software device: waking threads takes longer than kernels of so small a model do
 	status := m.Run()
 	if common != nil {
 		common.stop()
@@ -94,7 +96,7 @@ func begin(t *testing.T, o server.Options) *running {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, url: "http://" + l.Addr().String(), stop: stop, exited: make(chan error, 1)}
-	go func() { r.exited <- s.Serve(ctx, l, drain) }()
+	go func() { r.exited <- s.Serve(ctx, narrow{l}, drain) }()
 	for range 500 {
 		if status, _, _ := r.do("GET", "/ready", nil); status == 200 {
 			return r
@@ -103,6 +105,18 @@ func begin(t *testing.T, o server.Options) *running {
 	}
 	t.Fatal("the server is not ready")
 	return nil
+}
+
+// narrow is a listener whose connections hold little of what a client does not read.
+type narrow struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (n narrow) Accept() (net.Conn, error) {
+	c, err := n.Listener.Accept()
+	if tcp, ok := c.(*net.TCPConn); ok {
+		err = errors.Join(err, tcp.SetWriteBuffer(1<<14))
+	}
+	return c, err
 }
 
 // wait ends the server and waits for it.

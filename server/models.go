@@ -38,8 +38,6 @@ type opened struct {
 	host      *host
 	model     *mmrun.Model
 	scheduler scheduler
-	pieces    func() [][]byte // by token id, what a grammar sees of it
-	created   time.Time
 	lost      bool // the device; guarded by the host's mu
 }
 
@@ -144,21 +142,7 @@ func (h *host) tryLoad() (*opened, error) {
 		return nil, errors.Join(fmt.Errorf("model %s: %w", h.Name, err), m.Close())
 	}
 	h.server.log.Info("a model is open", "model", h.Name, "device", m.Device().Name, "seconds", time.Since(start).Seconds())
-	o := &opened{host: h, model: m, scheduler: s, created: start}
-	o.pieces = sync.OnceValue(o.readPieces)
-	return o, nil
-}
-
-// readPieces are the bytes of every token; a special one has none.
-func (o *opened) readPieces() [][]byte {
-	tok := o.model.Tokenizer()
-	pieces := make([][]byte, tok.VocabSize())
-	for id := range pieces {
-		if b, ok := tok.Bytes(int32(id)); ok && !tok.IsSpecial(int32(id)) {
-			pieces[id] = b
-		}
-	}
-	return pieces
+	return &opened{host: h, model: m, scheduler: s}, nil
 }
 
 // close gives the model back.
