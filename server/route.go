@@ -28,6 +28,7 @@ func (s *Server) table() []route {
 		{"/v1/sessions", false, by{"GET": s.listSessions, "POST": s.createSession}},
 		{"/v1/sessions/{id}", false, by{"GET": s.getSession, "PUT": s.putSession, "DELETE": s.deleteSession}},
 		{"/v1/sessions/{id}/fork", false, by{"POST": s.forkSession}},
+		{"/v1/sessions/{id}/notes", false, by{"GET": s.sessionNotes}},
 		{"/tokenize", false, by{"POST": s.tokenize}},
 		{"/detokenize", false, by{"POST": s.detokenize}},
 		{"/health", true, by{"GET": s.health}},

@@ -61,3 +61,7 @@ fi
 if [[ ${1:-} == test ]] && ! compgen -G '/usr/share/vulkan/icd.d/radeon_icd*.json' >/dev/null; then
 	need mesa-vulkan-drivers
 fi
+# The tests of the page at the server's root use it as a browser does.
+if [[ ${1:-} == test ]] && ! command -v chromium >/dev/null; then
+	need chromium
+fi

@@ -34,7 +34,7 @@ var layers = map[string][]string{
 	"engine/probe":           {"engine", "quant", "ops", "graph", "vk"},
 	"memmamba":               {"checkpoint", "checkpoint/gguf", "engine", "ops", "graph", "internal/config"},
 	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/gguf", "checkpoint/safetensors", "checkpoint/pytorch", "tokenizer", "sample", "grammar", "vk"},
-	"server":                 {"", "grammar", "engine", "tokenizer", "sample", "chat"},
+	"server":                 {"", "memmamba", "grammar", "engine", "tokenizer", "sample", "chat"},
 	"cmd/mmrun":              {"", "grammar", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
 	"internal":               {"internal", "checkpoint", "checkpoint/safetensors", "quant", "tokenizer"},
 	"tools":                  {"checkpoint", "checkpoint/safetensors", "quant", "internal"},
