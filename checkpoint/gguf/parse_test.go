@@ -77,12 +77,14 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestTruncated: a file cut anywhere is refused.
+// TestTruncated: both versions are read, and a file that is cut anywhere is refused.
 func TestTruncated(t *testing.T) {
 	data := build(slices.Concat(sizes(), words()), weights())
 	data = data[:len(data)-16] // what pads the last tensor need not be there
-	if _, err := parse(data); err != nil {
-		t.Fatal(err)
+	for _, version := range []byte{2, 3} {
+		if h, err := parse(changed(data, 4, version)); err != nil || len(h.tensors) != len(weights()) {
+			t.Fatalf("version %d: %v", version, err)
+		}
 	}
 	for n := range data {
 		if _, err := parse(data[:n]); err == nil {
