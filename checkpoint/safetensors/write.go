@@ -1,7 +1,6 @@
 package safetensors
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
@@ -9,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/mmrun/mmrun/internal/replace"
 )
 
 // Out is a tensor to write. Write is called once and emits exactly the tensor's bytes,
@@ -63,7 +63,12 @@ func OfInt32(name string, shape []int, data []int32) Out {
 // the format's own implementation does, so that each is aligned; Write is called in that order.
 // A tensor that writes other than the bytes of its shape is an error, and no file is left.
 func Create(path string, meta map[string]string, tensors []Out) error {
-	return replaceFile(path, func(w io.Writer) error { return encode(w, meta, tensors) })
+	return replace.File(path, func(w io.Writer) error {
+		if err := encode(w, meta, tensors); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		return nil
+	})
 }
 
 // CreateModel writes the weights of a model directory: model.safetensors, or, with limit > 0 and
@@ -102,7 +107,7 @@ func CreateModel(dir string, meta map[string]string, tensors []Out, limit int64)
 	if err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(dir, indexName), func(w io.Writer) error {
+	return replace.File(filepath.Join(dir, indexName), func(w io.Writer) error {
 		_, err := w.Write(append(raw, '\n'))
 		return err
 	})
@@ -126,40 +131,6 @@ func shardsOf(tensors []Out, limit int64) (groups [][]Out, total int64, err erro
 		}
 	}
 	return groups, total, nil
-}
-
-// replaceFile writes a file under a temporary name in path's folder and renames it.
-func replaceFile(path string, write func(w io.Writer) error) (err error) {
-	temp := fmt.Sprintf("%s.%08x.tmp", path, rand.Uint32())
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(temp)
-			var p *os.PathError
-			if errors.As(err, &p) && p.Path == temp { // a name that nobody knows
-				err = p.Err
-			}
-			err = fmt.Errorf("%s: %w", path, err)
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
 }
 
 // encode writes a whole file.

@@ -19,9 +19,9 @@ func TestTokenizerOfAnotherModel(t *testing.T) {
 // TestConvertFewLayers: the default period is no longer than the model.
 func TestConvertFewLayers(t *testing.T) {
 	dir, to := modelDir(t, "mamba-tiny"), filepath.Join(t.TempDir(), "to")
-	replace(t, filepath.Join(dir, configName), `"num_hidden_layers": 4`, `"num_hidden_layers": 3`)
+	substitute(t, filepath.Join(dir, configName), `"num_hidden_layers": 4`, `"num_hidden_layers": 3`)
 	succeed(t, "convert", "--from", dir, "--to", to)
-	replace(t, filepath.Join(to, configName), `"cross_layer_period": 3`, `"cross_layer_period": 3`) // it is there
+	substitute(t, filepath.Join(to, configName), `"cross_layer_period": 3`, `"cross_layer_period": 3`) // it is there
 	wantError(t, execute(t, "", "convert", "--from", dir, "--to", to+"2", "--period", "4"), exitUsage, "cross_layer_period 4 is not within 1 to 3")
 }
 

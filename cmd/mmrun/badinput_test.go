@@ -71,7 +71,7 @@ func quietIfDevice(command string) []string {
 
 func TestBadModel(t *testing.T) {
 	config := func(from, to string) func(dir string) {
-		return func(dir string) { replace(t, filepath.Join(dir, configName), from, to) }
+		return func(dir string) { substitute(t, filepath.Join(dir, configName), from, to) }
 	}
 	weights := func(change func(data []byte) []byte) func(dir string) {
 		return func(dir string) {
@@ -112,7 +112,7 @@ func TestBadModel(t *testing.T) {
 	}
 }
 
-func replace(t *testing.T, path, from, to string) {
+func substitute(t *testing.T, path, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

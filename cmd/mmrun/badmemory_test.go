@@ -38,7 +38,7 @@ func TestBadMemory(t *testing.T) {
 	} {
 		t.Run(test.to, func(t *testing.T) {
 			dir, out := modelDir(t, "memmamba-token"), filepath.Join(t.TempDir(), "out")
-			replace(t, filepath.Join(dir, configName), test.from, test.to)
+			substitute(t, filepath.Join(dir, configName), test.from, test.to)
 			o := execute(t, "", "logits", "-q", "--model", dir, "--tokens", "1,2", "--out", out)
 			wantError(t, o, exitFailure, test.says)
 			if !strings.Contains(o.stderr, dir) {
@@ -139,9 +139,11 @@ func TestConvertRefusesWhatIsNoModel(t *testing.T) {
 		says  string
 	}{
 		{"missing tensor", weights(func(h map[string]*tensorEntry) { h["other"] = h[norm]; delete(h, norm) }), `there is no tensor "` + norm + `"`},
-		{"another vocabulary", func(dir string) { replace(t, filepath.Join(dir, configName), `"vocab_size": 256`, `"vocab_size": 257`) }, "shape [256 64], the config asks for [257 64]"},
+		{"another vocabulary", func(dir string) {
+			substitute(t, filepath.Join(dir, configName), `"vocab_size": 256`, `"vocab_size": 257`)
+		}, "shape [256 64], the config asks for [257 64]"},
 		{"more layers", func(dir string) {
-			replace(t, filepath.Join(dir, configName), `"num_hidden_layers": 4`, `"num_hidden_layers": 5`)
+			substitute(t, filepath.Join(dir, configName), `"num_hidden_layers": 4`, `"num_hidden_layers": 5`)
 		}, "backbone.layers.4."},
 		{"truncated weights", func(dir string) { os.Truncate(filepath.Join(dir, "model.safetensors"), 5000) }, "unexpected EOF"},
 		{"no config", func(dir string) { os.Remove(filepath.Join(dir, configName)) }, configName + ": no such file"},

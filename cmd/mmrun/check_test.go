@@ -176,7 +176,7 @@ func TestConvertFalcon(t *testing.T) {
 	if in := inspectJSON(t, "--model", to); in.Memory == nil || in.Memory.MixerType != refmodel.FalconMamba || in.Memory.Window != 16 {
 		t.Errorf("memory %+v", in.Memory)
 	}
-	replace(t, filepath.Join(to, configName), `"mixer_type": "falcon_mamba"`, `"mixer_type": "mamba"`)
+	substitute(t, filepath.Join(to, configName), `"mixer_type": "falcon_mamba"`, `"mixer_type": "mamba"`)
 	if r, _ := verify(t, to, plain, "--atol", "1e-5", "--rtol", "1e-5"); r.OK {
 		t.Error("the logits do not tell the mixers apart")
 	}

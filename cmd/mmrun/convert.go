@@ -208,23 +208,3 @@ func mustNotExist(flag, path string) error {
 	}
 	return nil
 }
-
-// createDirectory makes a directory under a temporary name and renames it when fill has succeeded.
-func createDirectory(path string, fill func(dir string) error) (err error) {
-	temporary := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
-	if err := os.Mkdir(temporary, 0o777); err != nil {
-		return fileError(path, err)
-	}
-	defer func() {
-		if err != nil {
-			os.RemoveAll(temporary)
-		}
-	}()
-	if err := fill(temporary); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
-}

@@ -128,7 +128,9 @@ func (e *opened) writeLogits(ctx context.Context, ids []int32, out string) (err 
 	if err != nil {
 		return fileError(out, err)
 	}
-	defer os.Remove(spool.Name())
+	if os.Remove(spool.Name()) != nil { // a system where that waits until it is closed
+		defer os.Remove(spool.Name())
+	}
 	defer spool.Close()
 	state, err := e.NewState()
 	if err != nil {

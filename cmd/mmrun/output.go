@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mmrun/mmrun/internal/replace"
 	"github.com/urfave/cli/v2"
 )
 
@@ -43,35 +43,12 @@ func checkOutput(path string) error {
 	return nil
 }
 
-// writeFile writes to a temporary file beside path and renames it when fill has succeeded, so
-// that path is either as it was or complete.
-func writeFile(path string, fill func(w io.Writer) error) (err error) {
+// writeFile writes path as a whole: it is either as it was or complete.
+func writeFile(path string, fill func(w io.Writer) error) error {
 	if err := checkOutput(path); err != nil {
 		return err
 	}
-	temporary := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return fileError(path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(temporary)
-			err = fileError(path, err)
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err = fill(w); err != nil {
-		return err
-	}
-	if err = w.Flush(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temporary, path)
+	return replace.File(path, fill)
 }
 
 func encodeJSON(value any) ([]byte, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/internal/replace"
 	"github.com/mmrun/mmrun/quant"
 )
 
@@ -98,7 +99,7 @@ func writeModel(c *cli.Context, to string, config []byte, from source, tensors [
 		fmt.Fprintf(c.App.ErrWriter, "mmrun: %s: %s\n", from.Name(), line)
 	}
 	sig.graceful() // a signal must not leave the temporary directory behind
-	return createDirectory(to, func(dir string) error {
+	return replace.Folder(to, func(dir string) error {
 		err := writeFile(filepath.Join(dir, configName), func(w io.Writer) error {
 			_, err := w.Write(config)
 			return err

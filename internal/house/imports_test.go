@@ -22,7 +22,7 @@ var layers = map[string][]string{
 	"ops/ref":                {},
 	"quant":                  {},
 	"checkpoint":             {"quant"},
-	"checkpoint/safetensors": {"checkpoint", "quant", "internal/config"},
+	"checkpoint/safetensors": {"checkpoint", "quant", "internal/config", "internal/replace"},
 	"checkpoint/pytorch":     {"checkpoint", "quant"},
 	"checkpoint/gguf":        {"checkpoint", "quant", "tokenizer"},
 	"tokenizer":              {},
