@@ -13,6 +13,10 @@ func TestTokenizerOfAnotherModel(t *testing.T) {
 		dir := modelDir(t, model) // 256 tokens and a tokenizer of 257
 		says := filepath.Join(dir, tokenizerName) + ": token id 256 of the text is outside the model's vocabulary of 256 (vocab_size in config.json)"
 		wantError(t, execute(t, "", command, "-q", "--model", dir, "text<|endoftext|>"), exitFailure, says)
+		if command == "generate" { // of many lines, before the first is printed
+			path := file(t, "prompts", "text\ntext<|endoftext|>\n")
+			wantError(t, execute(t, "", command, "-q", "--model", dir, "--batch", path, "--batch-size", "1"), exitFailure, path+": line 2: "+says)
+		}
 	}
 }
 

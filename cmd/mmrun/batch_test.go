@@ -111,6 +111,23 @@ func TestBatchInterrupt(t *testing.T) {
 	}
 }
 
+// TestBenchClients measures two numbers of clients.
+func TestBenchClients(t *testing.T) {
+	var report benchReport
+	out := succeed(t, "bench", "--json", "-p", "20", "-n", "3", "-r", "2", "--clients", "1,3", "--places", "2")
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Clients) != 2 {
+		t.Fatalf("%s", out)
+	}
+	for i, n := range []int{1, 3} {
+		if r := report.Clients[i]; r.Clients != n || r.Places != 2 || r.Requests != 2*n || r.Generated != 6*n || r.Prompt < 2*n || r.Rate <= 0 || r.First99 < r.FirstMedian || r.FirstMedian <= 0 || r.BetweenMedian <= 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // TestBenchBatch measures two sizes of batch.
 func TestBenchBatch(t *testing.T) {
 	var report benchReport
