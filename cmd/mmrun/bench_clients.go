@@ -75,44 +75,48 @@ type clientRun struct {
 	prompt, tokens int
 }
 
-// measureClients has clients ask, each its next request when the last is answered.
+// measureClients has clients ask, each its next request when the last is answered, once for nothing: that compiles
+// and warms caches.
 func (b *benchmark) measureClients(ctx context.Context, o engine.SchedulerOptions, clients, mostPrompt, gen int) error {
+	if _, err := b.ofClients(ctx, o, min(clients, o.Places), 1, mostPrompt, gen); err != nil {
+		return err
+	}
+	result, err := b.ofClients(ctx, o, clients, b.runs, mostPrompt, gen)
+	b.clients = append(b.clients, result)
+	return err
+}
+
+// ofClients has so many clients ask so often.
+func (b *benchmark) ofClients(ctx context.Context, o engine.SchedulerOptions, clients, times, mostPrompt, gen int) (*clientResult, error) {
 	scheduler, err := b.NewScheduler(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer scheduler.Close()
-	warm := &clientRun{benchmark: b, scheduler: scheduler, mostPrompt: mostPrompt, gen: gen}
-	if err := warm.all(ctx, min(clients, o.Places), 1, 1); err != nil { // compiles and warms caches
-		return err
+	r, start := &clientRun{benchmark: b, scheduler: scheduler, mostPrompt: mostPrompt, gen: gen}, time.Now()
+	if err := r.all(ctx, clients, times); err != nil {
+		return nil, err
 	}
-	r := &clientRun{benchmark: b, scheduler: scheduler, mostPrompt: mostPrompt, gen: gen}
-	before, start := scheduler.Stats(), time.Now()
-	if err := r.all(ctx, clients, b.runs, 2); err != nil {
-		return err
+	took, stats := time.Since(start), scheduler.Stats()
+	if int(stats.Generated) != r.tokens {
+		return nil, fmt.Errorf("the scheduler counts %d tokens, the clients %d", stats.Generated, r.tokens)
 	}
-	took := time.Since(start)
-	result := &clientResult{
-		Clients: clients, Places: o.Places, Requests: clients * b.runs, Seconds: took.Seconds(), Prompt: r.prompt, Generated: r.tokens,
+	return &clientResult{
+		Clients: clients, Places: o.Places, Requests: clients * times, Seconds: took.Seconds(), Prompt: r.prompt, Generated: r.tokens,
 		Rate: perSecond(r.tokens, took), ReadRate: perSecond(r.prompt, took),
 		FirstMedian: quantile(r.first, 0.5), First99: quantile(r.first, 0.99),
 		BetweenMedian: quantile(r.between, 0.5), Between99: quantile(r.between, 0.99),
-		LongestWait: scheduler.Stats().LongestWait.Seconds(),
-	}
-	if int(scheduler.Stats().Generated-before.Generated) != r.tokens {
-		return fmt.Errorf("the scheduler counts %d tokens, the clients %d", scheduler.Stats().Generated-before.Generated, r.tokens)
-	}
-	b.clients = append(b.clients, result)
-	return nil
+		LongestWait: stats.LongestWait.Seconds(),
+	}, nil
 }
 
 // all has so many clients ask so often.
-func (r *clientRun) all(ctx context.Context, clients, times int, seed uint64) error {
+func (r *clientRun) all(ctx context.Context, clients, times int) error {
 	errs := make([]error, clients)
 	var wg sync.WaitGroup
 	for i := range clients {
 		wg.Go(func() {
-			random := rand.New(rand.NewPCG(seed, uint64(i)))
+			random := rand.New(rand.NewPCG(2, uint64(i)))
 			for n := 0; n < times && errs[i] == nil; n++ {
 				errs[i] = r.ask(ctx, random)
 			}
