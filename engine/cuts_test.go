@@ -22,7 +22,7 @@ func TestCuts(t *testing.T) {
 			if cut == 0 {
 				return
 			}
-			text := refmodel.RandomTokens(refmodel.Config{Vocab: m.Sizes().Vocab}, 9, min(230, int(m.Sizes().MaxTokens)))
+			text := refmodel.RandomTokens(refmodel.Config{Vocab: m.Sizes().Vocab}, 9, min(150, int(m.Sizes().MaxTokens)))
 			whole, pieces, rng := newState(t, m), newState(t, m), rand.New(rand.NewPCG(1, 1))
 			read(t, m, whole, text)
 			for rest := text; len(rest) > 0; {

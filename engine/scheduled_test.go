@@ -12,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	. "github.com/mmrun/mmrun/engine"
-	"github.com/mmrun/mmrun/sample"
 )
 
 // read reads a prompt as Generate does.
@@ -163,13 +162,17 @@ func sameTokens(got, want []Token) bool {
 }
 
 // drawRequest draws a request for a part of a text, at times one that goes on from a state.
-func drawRequest(r *rapid.T, m *Model, text []int32, i int) Request {
+func drawRequest(r *rapid.T, m *Model, text []int32) Request {
 	from := between(r, "prompt", 0, len(text)-1)
 	prompt := text[from:between(r, "to", from+1, min(from+70, len(text)))]
 	one := Request{Prompt: prompt, LogProbs: between(r, "log-probabilities", -1, 4)}
 	one.Options = GenerateOptions{MaxTokens: between(r, "tokens", 0, 12), Stop: []int32{}}
+	if yes(r, "stops") {
+		one.Options.Stop = []int32{int32(between(r, "stop", 0, min(m.Sizes().Vocab, 40)-1))}
+	}
 	if yes(r, "chance") {
-		one.Options.Sample = sample.Options{Temperature: 0.9, TopK: 20, TopP: 0.95, Seed: uint64(i), RepeatPenalty: 1.1}
+		one.Options.Sample = rapid.SampledFrom(ways).Draw(r, "way")
+		one.Options.Sample.Vocab = 0
 	}
 	if yes(r, "checkpoint") {
 		one.Checkpoints = []int{between(r, "checkpoint at", 1, len(prompt))}
@@ -193,11 +196,11 @@ func drawRequest(r *rapid.T, m *Model, text []int32, i int) Request {
 func testScheduled(r *rapid.T, m *Model, text []int32) {
 	r.Helper()
 	wait := rapid.SampledFrom([]time.Duration{1, time.Millisecond, time.Second}).Draw(r, "longest wait")
-	s, n := newScheduler(r, m, SchedulerOptions{Places: between(r, "places", 1, 4), MaxWait: wait}), between(r, "requests", 2, 6)
+	s, n := newScheduler(r, m, SchedulerOptions{Places: between(r, "places", 1, 4), MaxWait: wait}), between(r, "requests", 2, 4)
 	requests, got, after := make([]Request, n), make([]*seen, n), make([]int, n)
 	var all sync.WaitGroup
 	for i := range n {
-		requests[i], got[i], after[i] = drawRequest(r, m, text, i), &seen{}, between(r, "cancelled after", -8, 8)
+		requests[i], got[i], after[i] = drawRequest(r, m, text), &seen{}, between(r, "cancelled after", -8, 8)
 		one := requests[i]
 		clonesOf(r, &one, got[i])
 		ctx, cancel := context.WithCancel(context.Background())
