@@ -12,7 +12,7 @@ RUNNING := Interrupt|BrokenPipe|Batch|Serve|Chat|Pull
 GOTEST := go test -count=1 -timeout 20m
 PROMPT ?= It was a bright morning, and
 
-.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race test-amd clean
+.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race test-amd fuzz clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ test-race: ## The tests of what goroutines share, under the race detector
 test-amd: ## Compile every kernel for AMD's chips and compare with engine/testdata/amd (needs Mesa's RADV)
 	@echo "== compiled for AMD's chips"
 	@$(GOTEST) -tags amd -run AMD ./engine
+
+fuzz: ## Feed grammars and schemas made at random to what reads them, for five minutes each
+	@for target in FuzzGBNF FuzzSchema; do $(GOTEST) -run '^$$' -fuzz "^$$target$$" -fuzztime 5m ./grammar || exit 1; done
 
 clean: ## Remove what was built
 	@rm -rf bin

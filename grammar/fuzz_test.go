@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -20,6 +21,7 @@ func FuzzGBNF(f *testing.F) {
 	v := tokens(400)
 	allow := make([]bool, 400)
 	f.Fuzz(func(t *testing.T, gbnf string) {
+		defer soon(t, time.Now())
 		g, err := Parse(gbnf)
 		if err != nil {
 			return
@@ -52,13 +54,23 @@ func FuzzGBNF(f *testing.F) {
 	})
 }
 
+// soon fails where something took far longer than anything may.
+func soon(t *testing.T, begin time.Time) {
+	t.Helper()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 // FuzzSchema: whatever a schema is, it is read or refused, and what is written to it is JSON that meets it.
 func FuzzSchema(f *testing.F) {
 	for _, c := range schemaCases {
 		f.Add(c.schema)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		begin := time.Now()
 		g, err := FromSchema([]byte(s))
+		soon(t, begin)
 		if err != nil || len(g.states) > 3000 {
 			return
 		}
@@ -82,7 +94,7 @@ func FuzzSchema(f *testing.F) {
 		if err == nil {
 			err = check.Validate(v)
 		}
-		if err != nil {
+		if err != nil && !strings.Contains(err.Error(), "reference cycle") { // a schema that is itself says nothing here
 			t.Errorf("wrote %q: %v", text, err)
 		}
 	})
