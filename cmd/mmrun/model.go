@@ -26,7 +26,7 @@ const (
 // modelFlag chooses the model.
 func modelFlag() cli.Flag {
 	return &cli.StringFlag{Name: "model", Aliases: []string{"m"}, Category: "Model",
-		Usage: "`PATH` of a GGUF file, or of a folder with config.json, weights and tokenizer.json", DefaultText: "the bundled model"}
+		Usage: "`PATH` of a GGUF file, or of a folder with config.json, weights and tokenizer.json, or OWNER/NAME of one that was pulled", DefaultText: "the bundled model"}
 }
 
 // deviceFlags choose the Vulkan device.
@@ -83,8 +83,15 @@ func sourceOf(c *cli.Context) (source, error) {
 	return sourceAt(c, path)
 }
 
-// sourceAt is the model at a path, a directory or a file. It is closed when the command ends.
+// sourceAt is the model at a path, a directory or a file, or one in the Hub's cache. It is closed when the command ends.
 func sourceAt(c *cli.Context, path string) (source, error) {
+	cached, ok, err := inCache(path)
+	if err != nil {
+		return source{}, err
+	}
+	if ok {
+		return sourceNamed(c, path, cached)
+	}
 	return keep(c, func() (checkpoint.Source, error) { return checkpoint.Open(path) })
 }
 
@@ -92,7 +99,10 @@ func sourceAt(c *cli.Context, path string) (source, error) {
 func sourceNamed(c *cli.Context, name, path string) (source, error) {
 	return keep(c, func() (checkpoint.Source, error) {
 		src, err := checkpoint.Open(path)
-		return renamed{src, name}, err
+		if err != nil {
+			return nil, err
+		}
+		return renamed{src, name}, nil
 	})
 }
 
