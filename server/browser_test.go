@@ -21,6 +21,8 @@ type browser struct {
 
 	mu      sync.Mutex
 	answers map[int]chan json.RawMessage
+	wrong   []string // exceptions and what the console tells of as an error
+	meant   []string // parts of errors that are meant to be
 }
 
 // browse opens a page.
@@ -55,6 +57,9 @@ func browse(t *testing.T, url string) *browser {
 	b.ask("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
 	b.session = attached.SessionID
 	b.size(1200, 800)
+	b.ask("Runtime.enable", nil, nil)
+	b.ask("Log.enable", nil, nil)
+	t.Cleanup(b.clean)
 	return b
 }
 
@@ -68,10 +73,17 @@ func (b *browser) listen(in *os.File) {
 		}
 		var m struct {
 			ID     int
+			Method string
+			Params json.RawMessage
 			Result json.RawMessage
 			Error  *struct{ Message string }
 		}
 		if json.Unmarshal(data[:len(data)-1], &m) != nil || m.ID == 0 {
+			if m.Method == "Runtime.exceptionThrown" || m.Method == "Log.entryAdded" && strings.Contains(string(m.Params), `"level":"error"`) {
+				b.mu.Lock()
+				b.wrong = append(b.wrong, string(m.Params))
+				b.mu.Unlock()
+			}
 			continue
 		}
 		if m.Error != nil {
@@ -82,6 +94,21 @@ func (b *browser) listen(in *os.File) {
 		delete(b.answers, m.ID)
 		b.mu.Unlock()
 		answer <- m.Result
+	}
+}
+
+// clean fails the test where something went wrong in the page that was not meant to.
+func (b *browser) clean() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+next:
+	for _, text := range b.wrong {
+		for _, one := range b.meant {
+			if strings.Contains(text, one) {
+				continue next
+			}
+		}
+		b.t.Errorf("in the page: %.600s", text)
 	}
 }
 

@@ -29,6 +29,7 @@ func (s *Server) table() []route {
 		{"/v1/sessions/{id}", false, by{"GET": s.getSession, "PUT": s.putSession, "DELETE": s.deleteSession}},
 		{"/v1/sessions/{id}/fork", false, by{"POST": s.forkSession}},
 		{"/v1/sessions/{id}/notes", false, by{"GET": s.sessionNotes}},
+		{"/v1/notes", false, by{"POST": s.notes}},
 		{"/tokenize", false, by{"POST": s.tokenize}},
 		{"/detokenize", false, by{"POST": s.detokenize}},
 		{"/health", true, by{"GET": s.health}},
