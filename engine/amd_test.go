@@ -85,6 +85,9 @@ func radv(t *testing.T) string {
 	return ""
 }
 
+// loadedAs are formats that models are given when they are loaded, by the endings of the models' names.
+var loadedAs = map[string]*quant.Format{"q8": quant.Q8_0, "q4k": quant.Q4_K, "q6k": quant.Q6_K}
+
 // amdModels are models that make every pipeline between them, two layers each of the paper's width: the
 // first has none before it to attend to.
 func amdModels() map[string]refmodel.Config {
@@ -100,7 +103,9 @@ func amdModels() map[string]refmodel.Config {
 		gated.Bias, gated.Tied, gated.Memory.StateThreshold = true, false, 0
 		models["gated."+kind] = gated
 	}
-	models["memmamba.q8"], models["gated.q8"], models["mamba2.q8"] = models["memmamba.f16"], models["gated.f16"], models["mamba2.f16"]
+	for kind := range loadedAs {
+		models["memmamba."+kind], models["gated."+kind], models["mamba2."+kind] = models["memmamba.f16"], models["gated.f16"], models["mamba2.f16"]
+	}
 	models["falcon.f32"] = refmodel.Default(refmodel.FalconMamba)
 	pooled := refmodel.Default(refmodel.MemMamba)
 	pooled.Memory.Pooling, pooled.Memory.StateThreshold, pooled.Memory.Window = "max", 1, 1
@@ -121,7 +126,7 @@ func writeAMDModels(t *testing.T, dir string) {
 			c.Memory.Period = 1
 		}
 		_, kind, _ := strings.Cut(name, ".")
-		if kind == "q8" { // when it is loaded
+		if loadedAs[kind] != nil {
 			kind = "f16"
 		}
 		d, err := safetensors.ParseDType(strings.ToUpper(kind))
@@ -190,10 +195,7 @@ func compileModel(device *vk.Device, dir string) error {
 		return err
 	}
 	defer src.Close()
-	var to *quant.Format
-	if strings.HasSuffix(dir, ".q8") {
-		to = quant.Q8_0
-	}
+	to := loadedAs[strings.TrimPrefix(filepath.Ext(dir), ".")]
 	if err := Compile(device, src, to, []int{2, 4, 8}); err != nil {
 		return err
 	}

@@ -109,7 +109,8 @@ func (m *matrix) add(l *Loader, p Piece) {
 func (l *Loader) formatOf(t checkpoint.Tensor) *quant.Format {
 	switch {
 	case l.to != nil:
-		return l.to
+		_, cols := t.Grid()
+		return l.to.For(cols)
 	case t.Format == nil: // which is an error already
 		return nil
 	}

@@ -253,12 +253,16 @@ func near(t testing.TB, what string, got, want []float32) {
 var (
 	accesses = []graph.Access{graph.Texel, graph.Buffer, graph.Subgroup} // and CoopMat on devices that have it
 	types    = []Type{F32, F16, BF16}
-	matrices = append(types[:3:3], Q8) // Q8 is of matrices alone
+	matrices = append(types[:3:3], Q8, Q4K, Q6K) // which are of matrices alone from Q8 on
 	lengths  = []int{1, 2, 63, 64, 65, 257}
 
 	// sequenceRows are the rows of the state that the sequences of a batch have.
 	sequenceRows = [][]int{{0}, {3}, {2, 0, 5}, {7, 6, 5, 4, 3, 2, 1, 0, 9}, all(MaxSequences)}
 )
+
+// some says whether a kernel runs with the i-th sizes and matrices of a type: every third of those in blocks of 256,
+// whose kernels compile slowly and differ from the others in how they read a matrix alone.
+func some(kind Type, i int) bool { return kind.Weights <= 32 || i%3 == 0 }
 
 func all(n int) []int {
 	rows := make([]int, n)

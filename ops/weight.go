@@ -17,7 +17,9 @@ var (
 	F32  Type = quant.F32
 	F16  Type = quant.F16
 	BF16 Type = quant.BF16
-	Q8   Type = quant.Q8_0 // matrices only
+	Q8   Type = quant.Q8_0 // this and what follows: matrices only
+	Q4K  Type = quant.Q4_K
+	Q6K  Type = quant.Q6_K
 )
 
 // weightSpec are the constants of a shader that reads weights of a type, with its own.

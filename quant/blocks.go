@@ -3,6 +3,7 @@ package quant
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // block256 is the weights of a block of the formats whose names end with K, and of some others.
@@ -20,6 +21,28 @@ func blockwise(weights, bytes int, one func(out []float32, data []byte)) func(ro
 			one(rest, data[:bytes])
 			copy(row, rest)
 		}
+	}
+}
+
+// packed packs rows of a format of so many weights and bytes a block: one packs a block's numbers, all of them finite, into
+// zeros, and says whether the format can hold them. What a row lacks of its last block is zeros.
+func packed(weights, bytes int, one func(data []byte, x []float32) bool) func(data []byte, row []float32) int {
+	return func(data []byte, row []float32) int {
+		for b := range len(data) / bytes {
+			x := row[b*weights : min((b+1)*weights, len(row))]
+			if most := largest(x); !(most <= math.MaxFloat32) {
+				return b
+			}
+			if len(x) < weights {
+				x = append(make([]float32, 0, weights), x...)[:weights]
+			}
+			block := data[b*bytes : (b+1)*bytes]
+			clear(block)
+			if !one(block, x) {
+				return b
+			}
+		}
+		return -1
 	}
 }
 
@@ -56,4 +79,16 @@ func six(data []byte) (scales, minima [8]byte) {
 		minima[i+4] = data[i+8]>>4 | data[i+4]>>6<<4
 	}
 	return scales, minima
+}
+
+// putSix puts a scale and a minimum into such 12 bytes, in which there are none of this part.
+func putSix(data []byte, part int, scale, minimum byte) {
+	if part < 4 {
+		data[part] |= scale
+		data[part+4] |= minimum
+		return
+	}
+	data[part+4] |= scale&15 | minimum&15<<4
+	data[part-4] |= scale >> 4 << 6
+	data[part] |= minimum >> 4 << 6
 }

@@ -33,6 +33,7 @@ type Format struct {
 	check  func(row []byte) error // nil when any bytes are a row
 
 	panel panel
+	other *Format // of rows that do not fill blocks; nil when a block need not be full
 }
 
 // formats are all there are, by name.
@@ -78,6 +79,15 @@ func (f *Format) ReadOnly() bool { return f.pack == nil }
 func (f *Format) OnDevice() *Format {
 	if f.Shader == "" {
 		return F16
+	}
+	return f
+}
+
+// For is the format that a row of cols weights gets where this one is asked for: another when ggml has this one for
+// rows of whole blocks alone, and cols are none.
+func (f *Format) For(cols int) *Format {
+	if f.other != nil && cols%f.Weights != 0 {
+		return f.other
 	}
 	return f
 }

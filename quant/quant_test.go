@@ -94,6 +94,103 @@ var table = map[string]struct {
 			}
 		},
 	},
+	"q4_k": {
+		format: Q4_K, shader: "q4k", weights: 256, bytes: 144,
+		examples: []example{
+			{make([]float32, 256), make([]byte, 144)},
+			{rising(0), slices.Concat([]byte{0x10, 0x24, 0, 0}, slices.Repeat([]byte{0xff}, 4), make([]byte, 4), slices.Repeat([]byte{0x0f}, 4), twice(128))},
+		},
+		bad: map[string][]float32{
+			"column 0 begins 3 weights of magnitude NaN, which q4_k cannot hold": {1, nan, 2},
+			"of magnitude +Inf": {1, -inf}, "column 0 begins 2 weights of magnitude 9e+07": {9e7, 0},
+			"column 256 begins 1 weights": append(make([]float32, 256), inf),
+		},
+		off: func(_ float32, block []byte) float64 { // a step of the largest scale, and of the minima
+			return 63*float64(halfAt(block, 0)) + float64(halfAt(block, 2)) + 16*63*0x1p-25
+		},
+		damaged:    map[string][]byte{"minimum 1 of a row is NaN": append(make([]byte, 146), append([]byte{0, 0x7e}, make([]byte, 140)...)...)},
+		panelBytes: map[int]int{4: 1152, 256: 1152, 260: 2304},
+		lay: func(panel []byte, row int, data []byte) {
+			for b := range len(data) / 144 {
+				block, head, to := data[b*144:(b+1)*144], panel[b*1152+1024+16*row:], panel[b*1152+16*row:]
+				for i := range 128 { // of every 64 columns 32 bytes, the first 32 of them in the lower halves
+					part, at := i/32*2, i%32
+					to[part*128+at/2] |= block[16+i] & 15 << (at % 2 * 4)
+					to[(part+1)*128+at/2] |= block[16+i] >> 4 << (at % 2 * 4)
+				}
+				scales, minima := six(block[4:16])
+				var low, least, high, highest uint32
+				for i := range 8 {
+					low |= uint32(scales[i]&15) << (4 * i)
+					least |= uint32(minima[i]&15) << (4 * i)
+					high |= uint32(scales[i]>>4) << (2 * i)
+					highest |= uint32(minima[i]>>4) << (2*i + 16)
+				}
+				copy(head, block[:4])
+				for i, word := range []uint32{low, least, high | highest} {
+					binary.LittleEndian.PutUint32(head[4+4*i:], word)
+				}
+			}
+		},
+	},
+	"q6_k": {
+		format: Q6_K, shader: "q6k", weights: 256, bytes: 210,
+		examples: []example{
+			{make([]float32, 256), make([]byte, 210)},
+			{rising(-32), slices.Concat(twice(128), make([]byte, 64), slices.Repeat([]byte{0x80}, 16), []byte{0, 0xa0})},
+		},
+		bad: map[string][]float32{
+			"column 0 begins 3 weights of magnitude NaN, which q6_k cannot hold": {1, nan, 2},
+			"of magnitude +Inf": {1, -inf}, "column 0 begins 2 weights of magnitude 9e+08": {9e8, 0},
+			"column 256 begins 1 weights": append(make([]float32, 256), inf),
+		},
+		off: func(_ float32, block []byte) float64 {
+			return 1.5*128*math.Abs(float64(halfAt(block, 208))) + 32*128*0x1p-25
+		},
+		damaged:    map[string][]byte{"scale 0 of a row is -Inf": append(make([]byte, 208), 0, 0xfc)},
+		panelBytes: map[int]int{4: 1680, 256: 1680, 260: 3360},
+		lay: func(panel []byte, row int, data []byte) {
+			for b := range len(data) / 210 {
+				block, to := data[b*210:(b+1)*210], panel[b*1680:]
+				for i := range 256 {
+					q := (uint64(sixOf(block, i)) + 32) % 64 // as six bits with a sign
+					word, at, bits := i%32/16*3+i%16/5, i%16%5*6, q
+					for third := 0; third < 3; third++ {
+						if i%16 == 15 {
+							word, at, bits = i%32/16*3+third, 30, q>>(2*third)&3
+						} else if third > 0 {
+							break
+						}
+						from := (i/32*8+row)*16 + word*4
+						if word >= 4 {
+							from = 1024 + (i/64*8+row)*16 + i/32%2*8 + (word-4)*4
+						}
+						binary.LittleEndian.PutUint32(to[from:], binary.LittleEndian.Uint32(to[from:])|uint32(bits)<<at)
+					}
+				}
+				copy(to[1536+16*row:], block[192:208])
+				copy(to[1664+2*row:], block[208:210])
+			}
+		},
+	},
+}
+
+// rising is a row of a block whose numbers rise by one in every 16, from the first.
+func rising(first float32) []float32 {
+	row := make([]float32, 256)
+	for i := range row {
+		row[i] = first + float32(i%16)
+	}
+	return row
+}
+
+// twice are 0 to 15 in both halves of so many bytes.
+func twice(bytes int) []byte {
+	data := make([]byte, bytes)
+	for i := range data {
+		data[i] = byte(i % 16 * 0x11)
+	}
+	return data
 }
 
 // layFloats lays a row of floats into a panel: blocks of 128 bytes of each of 8 rows, in units of 16.
@@ -106,8 +203,8 @@ func layFloats(panel []byte, row int, data []byte) {
 // TestFormats: the table above is of all there are, and they are what it says.
 func TestFormats(t *testing.T) {
 	all := All()
-	if len(all) != len(table)+len(readOnly) {
-		t.Errorf("%d formats, %d in the tables", len(all), len(table)+len(readOnly))
+	if len(all) != len(table)+len(inFiles) {
+		t.Errorf("%d formats, %d in the tables", len(all), len(table)+len(inFiles))
 	}
 	if !slices.IsSortedFunc(all, func(a, b *Format) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Errorf("formats %v", all)

@@ -2,7 +2,6 @@ package gguf
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/mmrun/mmrun/checkpoint"
@@ -75,7 +74,7 @@ func logarithms(t checkpoint.Tensor, name string) checkpoint.Tensor {
 			if !(a <= 0) {
 				return nil, fmt.Errorf("%s: row %d, column %d is %g; there is no log(-a) of what is above 0", name, i, j, a)
 			}
-			numbers[j] = float32(math.Log(-float64(a)))
+			numbers[j] = logarithm(-a)
 		}
 		data := slices.Grow(room[:0], quant.F32.RowBytes(cols))[:quant.F32.RowBytes(cols)]
 		return data, quant.F32.Quantize(data, numbers)

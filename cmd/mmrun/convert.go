@@ -15,6 +15,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/checkpoint/gguf"
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/internal/config"
@@ -30,16 +32,20 @@ func convertCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "convert",
 		Category:  groupMemory,
-		Usage:     "give a Mamba checkpoint a memory, ready for fine-tuning",
-		UsageText: "mmrun convert --from DIR --to DIR [FLAGS]",
-		Description: `Writes a MemMamba checkpoint with the weights of a Mamba one. Its attention outputs (o_proj) are zero, so that the logits are exactly those of the Mamba it came from until training changes them; the other memory weights are random, N(0, 1/fan_in), biases and gates zero, in the checkpoint's number type. The tokenizer and the other small files are copied. A FalconMamba's norms of dt, B and C stay under its memory. --to must not exist.
+		Usage:     "write a model as a GGUF file or folder, or give it a memory",
+		UsageText: "mmrun convert --from DIR|FILE.gguf --to FILE.gguf|DIR [FLAGS]",
+		Description: `With a --to that ends with .gguf: writes the model as a GGUF file that llama.cpp reads, with tokenizer, special tokens and chat template; matrices keep their type, all else becomes F32. MemMamba is the architecture memmamba there, which is ours. With a --from that is a GGUF file and no flag of a memory: writes a folder as Hugging Face has it; quantized matrices become F16.
+
+Otherwise: writes a MemMamba checkpoint with the weights of a Mamba one. Its attention outputs (o_proj) are zero, so that the logits are exactly those of the Mamba it came from until training changes them; the other memory weights are random, N(0, 1/fan_in), biases and gates zero, in the checkpoint's number type. The tokenizer and the other small files are copied. A FalconMamba's norms of dt, B and C stay under its memory. --to must not exist.
 
 Examples:
+mmrun convert --from mamba-130m --to mamba-130m.gguf
+mmrun convert --from mamba-130m.gguf --to mamba-130m-again
 mmrun convert --from mamba-130m --to memmamba-130m
 mmrun convert --from mamba-130m --to token-by-token --window 1 --period 6 --replacement priority`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "from", Category: "Model", Usage: "`DIR` of a Mamba checkpoint"},
-			&cli.StringFlag{Name: "to", Category: "Model", Usage: "`DIR` to create"},
+			&cli.StringFlag{Name: "from", Category: "Model", Usage: "`PATH` of a model"},
+			&cli.StringFlag{Name: "to", Category: "Model", Usage: "`PATH` to create, a GGUF file when it ends with .gguf"},
 			&cli.IntFlag{Name: "period", Category: category, Value: 4, DefaultText: "4, or as many as there are", Usage: "cross-layer attention every `P` layers"},
 			&cli.IntFlag{Name: "pool-size", Category: category, Value: 50, Usage: "at most `N` notes in a layer's pool"},
 			&cli.IntFlag{Name: "pool-growth", Category: category, Usage: "room for `N` notes more whenever the windows have doubled"},
@@ -84,6 +90,13 @@ func convertAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	memory := hasMemoryFlags(c)
+	switch _, ofGGUF := checkpoint.As[gguf.Source](src.Source); {
+	case isGGUF(to) && memory != "":
+		return usagef("--%s is of a memory, and a GGUF file is written of a model as it is; convert to a folder first", memory)
+	case isGGUF(to), ofGGUF && memory == "":
+		return convertGGUF(c, src, to)
+	}
 	made, err := convertedConfig(c, src)
 	if err != nil {
 		return err
@@ -101,6 +114,18 @@ func convertAction(c *cli.Context) error {
 		return fmt.Errorf("%s: %w", from, err)
 	}
 	return writeModel(c, to, made.config, src, tensors)
+}
+
+// hasMemoryFlags is a flag of a memory that is given, "" without one.
+func hasMemoryFlags(c *cli.Context) string {
+	for _, keys := range []map[string]string{memoryKeys, variantKeys, {"seed": ""}} {
+		for flag := range keys {
+			if c.IsSet(flag) {
+				return flag
+			}
+		}
+	}
+	return ""
 }
 
 // untilDone makes writing stop between tensors when ctx is cancelled.
@@ -202,7 +227,7 @@ func copyOthers(to string, from source) error {
 // mustNotExist refuses to write a directory where something is.
 func mustNotExist(flag, path string) error {
 	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s: already exists; --%s names a directory to create", path, flag)
+		return fmt.Errorf("%s: already exists; --%s names what to create", path, flag)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fileError(path, err)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -46,7 +48,7 @@ func engineFlags() []cli.Flag {
 	flags := append([]cli.Flag{modelFlag()}, deviceFlags()...)
 	return append(flags,
 		&cli.StringFlag{Name: "quantize", Category: "Model", DefaultText: "as they are in the file",
-			Usage: "hold the weights of matrices as `TYPE`: " + quant.Q8_0.Name},
+			Usage: "hold the weights of matrices as `TYPE`: " + targets()},
 		&cli.IntFlag{Name: "chunk", Category: "Device", Value: engine.DefaultChunk,
 			Usage: "run at most `N` tokens of a prompt at once; more is faster and takes more memory"},
 		quietFlag())
@@ -175,6 +177,15 @@ func (s source) weights() (weights *checkpoint.Tensors, closing func(), err erro
 
 func (s source) tokenizer() (*tokenizer.Tokenizer, error) { return mmrun.ReadTokenizer(s.Source) }
 
+// targets are the names of the formats that matrices can be held in.
+func targets() string {
+	var names []string
+	for _, f := range quant.Targets() {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 // opened is an open model and the console that told of its loading.
 type opened struct {
 	*engine.Model
@@ -186,8 +197,8 @@ type opened struct {
 
 // checkEngineFlags finds what is wrong with engineFlags before anything is opened.
 func checkEngineFlags(c *cli.Context) error {
-	if to := c.String("quantize"); c.IsSet("quantize") && to != quant.Q8_0.Name {
-		return usagef("--quantize: %q is not known (%s is)", to, quant.Q8_0.Name)
+	if to := c.String("quantize"); c.IsSet("quantize") && !slices.Contains(quant.Targets(), quant.Lookup(to)) {
+		return usagef("--quantize: %q is not known (%s are)", to, targets())
 	}
 	return cmp.Or(atLeast(c, "chunk", 1), atMost(c, "chunk", engine.MaxChunk), checkDisable(c))
 }

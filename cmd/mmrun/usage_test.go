@@ -94,8 +94,8 @@ func TestWrongUsage(t *testing.T) {
 		{"bench --context 5,5", "--context: 5 is there twice"},
 		{"convert --from x", "convert needs --to"},
 		{"quantize --to q8_0", "quantize needs --out"},
-		{"quantize --to q4_0 --out x", `--to: "q4_0" is not known (q8_0 is)`},
-		{"generate x --quantize q4_0", `--quantize: "q4_0" is not known (q8_0 is)`},
+		{"quantize --to q4_0 --out x", `--to: "q4_0" is not known (q4_k_m, q6_k, q8_0 are)`},
+		{"generate x --quantize q4_0", `--quantize: "q4_0" is not known (q4_k, q6_k, q8_0 are)`},
 		{"inspect --quantize=", `--quantize: "" is not known`},
 	} {
 		t.Run(test.args, func(t *testing.T) {

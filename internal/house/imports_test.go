@@ -36,7 +36,7 @@ var layers = map[string][]string{
 	"memmamba":               {"checkpoint", "checkpoint/gguf", "engine", "ops", "graph", "internal/config"},
 	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/gguf", "checkpoint/safetensors", "checkpoint/pytorch", "tokenizer", "sample", "grammar", "vk"},
 	"server":                 {"", "memmamba", "grammar", "engine", "tokenizer", "sample", "chat"},
-	"cmd/mmrun":              {"", "grammar", "hub", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
+	"cmd/mmrun":              {"", "grammar", "hub", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "checkpoint/gguf", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
 	"internal":               {"internal", "checkpoint", "checkpoint/safetensors", "quant", "tokenizer"},
 	"tools":                  {"checkpoint", "checkpoint/safetensors", "quant", "internal"},
 }

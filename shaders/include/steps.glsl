@@ -18,6 +18,8 @@ vec4 fetch(uint t, uint at) {
 #define input(t, i) fetch(t, s * STEP + (i))
 #endif
 
+const uint PIECE = WVEC / PIECES; // vec4 that are widened at once
+
 // advance adds the products of step s of the columns.
 void advance(uint s, uint row[PANELS]) {
 #ifdef SOFTWARE
@@ -29,6 +31,16 @@ void advance(uint s, uint row[PANELS]) {
 #if defined(ONE_BY_ONE) && defined(SOFTWARE)
 	if (TOKENS == 1) {
 		uint b = UNITS == BLOCK ? s : s * UNITS / BLOCK, first = UNITS == BLOCK ? 0 : s * UNITS % BLOCK;
+#ifdef OFFSET
+		float all[UNITS * PIECES];
+		for (uint i = 0; i < UNITS * PIECES; i++) {
+			precise vec4 four = vec4(0);
+			for (uint j = 0; j < PIECE; j++)
+				four += input(0, i * PIECE + j);
+			precise float one = (four.x + four.y) + (four.z + four.w);
+			all[i] = one;
+		}
+#endif
 		for (uint p = 0; p < PANELS; p++) {
 			UNIT raw[UNITS];
 			for (uint h = 0; h < UNITS; h++)
@@ -37,16 +49,15 @@ void advance(uint s, uint row[PANELS]) {
 #ifdef OFFSET
 			float o = offset(w, row[p], own % 8, b, first / SUB);
 #endif
-			for (uint h = 0; h < UNITS; h++) {
-				vec4 unit[WVEC];
-				widen(raw[h], unit);
+			for (uint i = 0; i < UNITS * PIECES; i++) {
+				vec4 piece[PIECE];
+				widenPiece(raw[i / PIECES], i % PIECES, piece);
 				float both = 0;
-				for (uint j = 0; j < WVEC; j++)
-					both += dot(input(0, h * WVEC + j), unit[j]);
+				for (uint j = 0; j < PIECE; j++)
+					both += dot(input(0, i * PIECE + j), piece[j]);
 				sum[0][p] += d * both;
 #ifdef OFFSET
-				for (uint j = 0; j < WVEC; j++)
-					sum[0][p] += o * sum4(input(0, h * WVEC + j));
+				sum[0][p] += o * all[i];
 #endif
 			}
 		}
@@ -69,24 +80,38 @@ void advance(uint s, uint row[PANELS]) {
 			}
 			raw[p] = unitAt(w, row[p], b, u % BLOCK);
 		}
-		vec4 unit[PANELS][WVEC];
-		for (uint p = 0; p < PANELS; p++)
-			widen(raw[p], unit[p]);
-		for (uint t = 0; t < TOKENS; t++) {
-			float both[PANELS];
+#if PIECES > 1
+		for (uint i = 0; i < PIECES; i++)
+#else
+		const uint i = 0;
+#endif
+		{
+			vec4 piece[PANELS][PIECE];
 			for (uint p = 0; p < PANELS; p++)
-				both[p] = 0;
-			for (uint j = 0; j < WVEC; j++) {
-				vec4 v = input(t, h * WVEC + j);
-				for (uint p = 0; p < PANELS; p++) {
-					both[p] += dot(v, unit[p][j]);
+				widenPiece(raw[p], i, piece[p]);
+			for (uint t = 0; t < TOKENS; t++) {
+				float both[PANELS];
+				for (uint p = 0; p < PANELS; p++)
+					both[p] = 0;
 #ifdef OFFSET
-					sum[t][p] += o[p] * sum4(v);
+				precise vec4 four = vec4(0);
+#endif
+				for (uint j = 0; j < PIECE; j++) {
+					vec4 v = input(t, h * WVEC + i * PIECE + j);
+					for (uint p = 0; p < PANELS; p++)
+						both[p] += dot(v, piece[p][j]);
+#ifdef OFFSET
+					four += v;
 #endif
 				}
+				for (uint p = 0; p < PANELS; p++)
+					sum[t][p] += d[p] * both[p];
+#ifdef OFFSET
+				precise float all = (four.x + four.y) + (four.z + four.w);
+				for (uint p = 0; p < PANELS; p++)
+					sum[t][p] += o[p] * all;
+#endif
 			}
-			for (uint p = 0; p < PANELS; p++)
-				sum[t][p] += d[p] * both[p];
 		}
 	}
 }

@@ -17,6 +17,8 @@
 //   SCALE, scale(name, row, lane, b, sub)    weights are numbers times this, of the sub-th SUB units of block b;
 //                              lane is the row's place in its panel
 //   OFFSET, offset(name, row, lane, b, sub)  and then plus this
+//   PIECES, widenPiece(unit, i, w)  a unit is too much for registers at once: widenPiece fills w[WVEC / PIECES] with
+//                              the i-th of its pieces
 //   EXACT                      whether every weight is a float16
 //   ONE_BY_ONE                 one panel after another suits a token on a software device; SUB units are 32 columns
 #ifndef WEIGHT_GLSL
@@ -32,6 +34,10 @@
 #ifndef SCALE
 #define scale(name, row, lane, b, sub) 1.0
 #endif
+#ifndef PIECES
+#define PIECES 1
+#define widenPiece(unit, i, w) widen(unit, w)
+#endif
 #ifndef EXACT
 #define EXACT false
 #endif
@@ -45,6 +51,16 @@ uint panel(uint m, uint blocks) { return m / 8 * blocks * PANEL + m % 8; }
 	widen(unitAt(name, row, b_, (u) % BLOCK), w); \
 	finishWeights(name, row, lane, b_, (u) % BLOCK / SUB, w) \
 }
+#if PIECES > 1
+void widen(UNIT unit, out vec4 w[WVEC]) {
+	for (uint i = 0; i < PIECES; i++) {
+		vec4 piece[WVEC / PIECES];
+		widenPiece(unit, i, piece);
+		for (uint j = 0; j < WVEC / PIECES; j++)
+			w[i * (WVEC / PIECES) + j] = piece[j];
+	}
+}
+#endif
 #define scaled(name, row, lane, b, sub, w) { \
 	float scale_ = scale(name, row, lane, b, sub); \
 	for (uint j_ = 0; j_ < WVEC; j_++) \

@@ -1,0 +1,163 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// cuts are the patterns with which files of tokenizers cut words, as those files write them, and the names that GGUF has for them.
+var cuts = map[string]string{
+	`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`: "dbrx",
+	`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`:      "qwen2",
+	llama3Pattern: "dbrx",
+	qwen2Pattern:  "qwen2",
+}
+
+// VocabOf is the vocabulary of a tokenizer.json as a GGUF file has it, for a model of so many rows: those beyond the
+// tokens get names that no text holds. Tokens for the beginning and the end are the caller's to set. Errors name the field; a
+// tokenizer that GGUF has no words for is one.
+func VocabOf(data []byte, rows int) (Vocab, error) {
+	var f file
+	if err := json.Unmarshal(data, &f); err != nil {
+		return Vocab{}, jsonError(err)
+	}
+	t, err := build(&f)
+	if err != nil {
+		return Vocab{}, err
+	}
+	if f.Model.Type != "BPE" && f.Model.Type != "" {
+		return Vocab{}, fmt.Errorf("model.type: %s is not written to GGUF files (BPE is)", f.Model.Type)
+	}
+	v := Vocab{BOS: -1, EOS: -1, Unknown: -1}
+	for id, text := range t.tokens {
+		kind := int32(pieceNormal)
+		switch {
+		case t.kinds[id] == absent:
+			text, kind = fmt.Sprintf("[PAD%d]", id), pieceUnused
+		case t.kinds[id] == special:
+			kind = pieceControl
+		case t.literals[id]:
+			kind = pieceUserDefined
+		}
+		v.Tokens, v.Types = append(v.Tokens, text), append(v.Types, kind)
+	}
+	for id := len(v.Tokens); id < rows; id++ {
+		v.Tokens, v.Types = append(v.Tokens, fmt.Sprintf("[PAD%d]", id)), append(v.Types, pieceUnused)
+	}
+	bos := len(t.prefix) > 0
+	v.AddBOS = &bos
+	if bos {
+		v.BOS = t.prefix[0]
+	}
+	if end := len(t.suffix) > 0; end {
+		v.EOS, v.AddEOS = t.suffix[0], &end
+	}
+	pairs, err := mergePairs(f.Model.Merges)
+	if err != nil {
+		return Vocab{}, err
+	}
+	if t.byteLevel {
+		return v, v.ofBytes(&f, pairs)
+	}
+	return v, v.ofPieces(&f, t, pairs)
+}
+
+// ofBytes fills in what a byte-level vocabulary has.
+func (v *Vocab) ofBytes(f *file, pairs [][2]string) error {
+	v.Model = "gpt2"
+	for _, p := range pairs {
+		v.Merges = append(v.Merges, p[0]+" "+p[1])
+	}
+	var err error
+	v.Pre, err = cutOf(f.PreTokenizer)
+	if v.Pre == "dbrx" && f.Model.IgnoreMerges {
+		v.Pre = "llama-bpe"
+	}
+	return err
+}
+
+// cutOf is the name that GGUF has for how words are cut.
+func cutOf(p *part) (string, error) {
+	var steps []part
+	switch {
+	case p == nil:
+	case p.Type == "Sequence":
+		steps = p.Pretokenizers
+	default:
+		steps = []part{*p}
+	}
+	var kinds []string
+	for _, s := range steps {
+		kind := s.Type
+		switch {
+		case s.Type == "ByteLevel" && isTrue(s.AddPrefixSpace, true):
+			return "", fmt.Errorf("pre_tokenizer: add_prefix_space has no name in GGUF files")
+		case s.Type == "ByteLevel" && !isTrue(s.UseRegex, true):
+			kind = "Bytes"
+		case s.Type == "Digits" && s.IndividualDigits:
+			kind = "Digit"
+		case s.Type == "Split" && s.Pattern != nil && s.Pattern.Regex != nil:
+			kind = "Split " + *s.Pattern.Regex
+		}
+		kinds = append(kinds, kind)
+	}
+	all := strings.Join(kinds, " + ")
+	switch all {
+	case "ByteLevel":
+		return "gpt-2", nil
+	case "Digit + ByteLevel":
+		return "starcoder", nil
+	case "Punctuation + ByteLevel + Digits + Split [0-9][0-9][0-9]":
+		return "falcon", nil
+	}
+	if len(kinds) == 2 && kinds[1] == "Bytes" {
+		if name, ok := cuts[strings.TrimPrefix(kinds[0], "Split ")]; ok {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("pre_tokenizer: %q has no name in GGUF files", all)
+}
+
+// ofPieces fills in what a vocabulary of SentencePiece's kind has: a piece that pairs merge to is the likelier the earlier
+// they do.
+func (v *Vocab) ofPieces(f *file, t *Tokenizer, pairs [][2]string) error {
+	if !f.Model.ByteFallback {
+		return fmt.Errorf("model.byte_fallback: a BPE model without bytes is not written to GGUF files")
+	}
+	v.Model, v.Scores = "llama", make([]float32, len(v.Tokens))
+	ranks := map[string]int{}
+	for i, p := range pairs {
+		if _, ok := ranks[p[0]+p[1]]; !ok {
+			ranks[p[0]+p[1]] = i + 1
+		}
+	}
+	for id, text := range v.Tokens {
+		if v.Types[id] != pieceNormal {
+			continue
+		}
+		switch rank, merged := ranks[text]; {
+		case merged:
+			v.Scores[id] = -float32(rank)
+		case len(text) == 6 && strings.HasPrefix(text, "<0x") && text[5] == '>':
+			v.Types[id] = pieceByte
+		default:
+			v.Scores[id] = -float32(len(pairs) + 1)
+		}
+	}
+	if f.Model.UnkToken != nil {
+		if id, ok := t.ids[*f.Model.UnkToken]; ok {
+			v.Unknown, v.Types[id] = id, pieceUnknown
+		}
+	}
+	prefix := false
+	if n := f.Normalizer; n != nil {
+		prefix = n.Type == "Prepend" || slices.ContainsFunc(n.Normalizers, func(p part) bool { return p.Type == "Prepend" })
+	}
+	if p := f.PreTokenizer; p != nil && p.Type == "Metaspace" {
+		prefix = p.PrependScheme != "never"
+	}
+	v.AddPrefix = &prefix
+	return nil
+}
