@@ -82,6 +82,20 @@ func (o Options) format() (*quant.Format, error) {
 // A fingerprint tells models apart: a state fits only the model it came from.
 type fingerprint [sha256.Size]byte
 
+// FingerprintOf is the fingerprint that a model has whose files these are, opened as they are.
+func FingerprintOf(src checkpoint.Source) ([sha256.Size]byte, error) {
+	m := &Model{}
+	files, err := m.readFiles(Canonical(src), Options{})
+	if err != nil {
+		return fingerprint{}, err
+	}
+	if stored := files.Quantized(); stored != nil {
+		m.quantize = stored.Name
+	}
+	m.sizes = m.config.Sizes()
+	return newFingerprint(m, files)
+}
+
 // newFingerprint hashes the settings and, of every tensor, its name, type, shape and samples of its
 // data: reading all of a large model would take longer than loading it. A model that is quantized when it
 // is loaded is another one.

@@ -173,14 +173,8 @@ func (m *Model) openSaved(data []byte) (stateHeader, io.Reader, error) {
 	if err := binary.Read(body, binary.LittleEndian, &h); err != nil {
 		return h, nil, err
 	}
-	if string(h.Magic[:]) != stateMagic {
-		return h, nil, Refused(fmt.Errorf("not a state of mmrun"))
-	}
-	if h.Version != stateVersion {
-		return h, nil, Refused(fmt.Errorf("format version %d, this program reads %d", h.Version, stateVersion))
-	}
-	if digest := sha256.Sum256(data[:len(data)-sha256.Size]); !bytes.Equal(digest[:], data[len(data)-sha256.Size:]) {
-		return h, nil, Refused(fmt.Errorf("checksum does not match: the file was altered or cut short"))
+	if err := checkHeader(h, data); err != nil {
+		return h, nil, err
 	}
 	if h.Model != m.source {
 		return h, nil, fmt.Errorf("%w: fingerprint %x, this model's is %x", ErrOtherModel, h.Model[:6], m.source[:6])
@@ -219,6 +213,52 @@ func (m *Model) checkSaved(block []byte, h stateHeader, recent, next []int32) er
 	}})
 	if err != nil {
 		return Refused(err)
+	}
+	return nil
+}
+
+// A SavedHeader is what a saved state says of itself.
+type SavedHeader struct {
+	Model    [sha256.Size]byte // its fingerprint
+	Position int64             // tokens
+	Recent   []int32           // the last of them, oldest first
+	Bytes    int64             // of the whole file
+}
+
+// ReadSaved reads what a saved state says of itself, without its model. What was cut short or altered is ErrRefused.
+func ReadSaved(data []byte) (SavedHeader, error) {
+	var h stateHeader
+	size := binary.Size(h)
+	if len(data) < size+sha256.Size {
+		return SavedHeader{}, Refused(fmt.Errorf("cut short: %d bytes", len(data)))
+	}
+	body := bytes.NewReader(data[:len(data)-sha256.Size])
+	if err := binary.Read(body, binary.LittleEndian, &h); err != nil {
+		return SavedHeader{}, err
+	}
+	if err := checkHeader(h, data); err != nil {
+		return SavedHeader{}, err
+	}
+	if h.Position < 0 || h.Recent > recentTokens || h.Next > 1 || 4*(int64(h.Logits)+int64(h.Recent)+int64(h.Next))+h.Block != int64(body.Len()) {
+		return SavedHeader{}, Refused(fmt.Errorf("%d logits, %d and %d tokens and a block of %d bytes in %d bytes", h.Logits, h.Recent, h.Next, h.Block, body.Len()))
+	}
+	if _, err := body.Seek(4*int64(h.Logits), io.SeekCurrent); err != nil {
+		return SavedHeader{}, err
+	}
+	recent := make([]int32, h.Recent+h.Next)
+	err := binary.Read(body, binary.LittleEndian, recent)
+	return SavedHeader{h.Model, h.Position + int64(h.Next), recent, int64(len(data))}, err
+}
+
+// checkHeader refuses what is no saved state of this program, and one that is not as it was written.
+func checkHeader(h stateHeader, data []byte) error {
+	switch digest := sha256.Sum256(data[:len(data)-sha256.Size]); {
+	case string(h.Magic[:]) != stateMagic:
+		return Refused(fmt.Errorf("not a state of mmrun"))
+	case h.Version != stateVersion:
+		return Refused(fmt.Errorf("format version %d, this program reads %d", h.Version, stateVersion))
+	case !bytes.Equal(digest[:], data[len(data)-sha256.Size:]):
+		return Refused(fmt.Errorf("checksum does not match: the file was altered or cut short"))
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 		ErrWriter: stderr,
 		Metadata:  map[string]any{signalsKey: sig},
 		Commands: []*cli.Command{
-			generateCommand(), chatCommand(), pullCommand(), listCommand(), serveCommand(), tokenizeCommand(), renderCommand(), benchCommand(), quantizeCommand(),
+			generateCommand(), chatCommand(), pullCommand(), listCommand(), serveCommand(), stateCommand(), tokenizeCommand(), renderCommand(), benchCommand(), quantizeCommand(),
 			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(),
 			notesCommand(), convertCommand(),
 			perplexityCommand(), passkeyCommand(), keysCommand(), docsCommand(), dropLayerCommand(), fidelityCommand(), latencyCommand(), plotCommand(),
