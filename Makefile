@@ -12,7 +12,7 @@ RUNNING := Interrupt|BrokenPipe|Batch|Serve|Chat|Pull
 GOTEST := go test -count=1 -timeout 20m
 PROMPT ?= It was a bright morning, and
 
-.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race test-amd fuzz clean
+.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race test-amd fuzz test-node clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ test-race: ## The tests of what goroutines share, under the race detector
 	@echo "== under the race detector"
 	@$(GOTEST) -timeout 40m -race $(SHARED)
 	@$(GOTEST) -timeout 40m -race -run '$(RUNNING)' ./cmd/mmrun
+
+test-node: ## OpenAI's own client for JavaScript against the server (needs Node, and fetches the client)
+	@$(GOTEST) -tags node -run Node ./server
 
 test-amd: ## Compile every kernel for AMD's chips and compare with engine/testdata/amd (needs Mesa's RADV)
 	@echo "== compiled for AMD's chips"

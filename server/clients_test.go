@@ -20,20 +20,11 @@ func command(t *testing.T, dir string, name string, args ...string) string {
 	return string(out)
 }
 
-// TestOpenAINode: OpenAI's own client for JavaScript, where there is Node.
-func TestOpenAINode(t *testing.T) {
-	node, err := exec.LookPath("node")
-	npm, err2 := exec.LookPath("npm")
-	if err != nil || err2 != nil {
-		t.Log("there is no Node here")
-		return
-	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "openai-js"))); err != nil {
-		t.Fatal(err)
-	}
-	command(t, dir, npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--prefer-offline", "--loglevel=error")
-	if out := command(t, dir, node, "client.js", usual(t).url, bundledName); out != "ok\n" {
+// TestOpenAIGo: OpenAI's own client for Go, in a program and a module of its own.
+func TestOpenAIGo(t *testing.T) {
+	client := filepath.Join(t.TempDir(), "client")
+	command(t, filepath.Join("testdata", "openai-go"), "go", "build", "-buildvcs=false", "-o", client, ".")
+	if out := command(t, ".", client, usual(t).url, bundledName); out != "ok\n" {
 		t.Errorf("it says %q", out)
 	}
 }
