@@ -290,11 +290,11 @@ func TestQuantizedSource(t *testing.T) {
 	}
 	const name = "backbone.layers.0.mixer.out_proj.weight"
 	tensor, _ := files.Tensor(name)
-	copy(tensor.Data[4*40:], []byte{0, 0, 0xc0, 0x7f}) // a NaN in row 1 of 32
+	copy(tensor.Data[4*40:], []byte{0, 0, 0xc0, 0x7f}) // a NaN in row 1 of 32, column 8
 	if err := os.WriteFile(path, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	want := "model " + dir + ": tensor " + name + ": row 1: "
+	want := "model " + dir + ": tensor " + name + ": column 8 is NaN"
 	if _, err := openDir(dir, Options{Quantize: "q8_0"}); err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %q", err, want)
 	}

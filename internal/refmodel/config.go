@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/mmrun/mmrun/internal/config"
 )
 
 // The model types.
@@ -90,6 +92,7 @@ func ReadConfig(dir string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	raw = config.Plain(raw)
 	var kind struct {
 		ModelType string `json:"model_type"`
 		Mixer     string `json:"mixer_type"`

@@ -51,7 +51,7 @@ func (l *Limit) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// withHeads returns c with Mamba-2's defaults of what Mamba has not.
+// withHeads returns c with Mamba-2's defaults of the keys that Mamba does not have.
 func (c Config) withHeads() Config {
 	c.Heads = &Heads{Heads: 128, HeadDim: 64, Groups: 8, Norm: true, Limit: Limit{0, math.Inf(1)}}
 	return c
