@@ -73,7 +73,8 @@ func (c *config) open(folder fs.FS, path func(string) string) (*Tokenizer, error
 		}
 		return f.parse(path(f.name), data)
 	}
-	return nil, missingError(fmt.Sprintf("%s: no such file, nor is there %s, or %s with %s",
+	return nil, missingError(fmt.Sprintf("%s: no such file, nor is there %s, or %s with %s; "+
+		"copy the tokenizer that the model was trained with there (for the original Mamba folders of state-spaces that of EleutherAI/gpt-neox-20b)",
 		path(jsonName), modelName, vocabName, mergesName))
 }
 
