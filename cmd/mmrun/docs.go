@@ -127,16 +127,16 @@ func (r *docsReport) count(ctx context.Context, a *asking, task *retrieval.Docum
 		if err != nil {
 			return nil, err
 		}
-		replies, err := a.ask(ctx, []retrieval.Prompt{p})
+		reply, confused, err := a.askOne(ctx, p)
 		if err != nil {
 			return nil, err
 		}
 		one.Tokens += float64(len(p.Tokens)) / float64(r.Trials)
-		one.Replies = append(one.Replies, replies[0])
-		if replies[0].Right {
+		one.Replies = append(one.Replies, reply)
+		if reply.Right {
 			right++
 		}
-		if slices.ContainsFunc(p.Others, func(other string) bool { return retrieval.Right(replies[0].Wrote, other) }) {
+		if confused {
 			one.Confused++
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -66,6 +67,16 @@ func (e *opened) newAsking(tok *tokenizer.Tokenizer, total int64) (*asking, erro
 func (a *asking) close() {
 	a.console.clear()
 	a.trunk.Close()
+}
+
+// askOne puts a prompt to the model. confused says that what it writes is the answer to another of the prompt's questions.
+func (a *asking) askOne(ctx context.Context, p retrieval.Prompt) (one reply, confused bool, err error) {
+	replies, err := a.ask(ctx, []retrieval.Prompt{p})
+	if err != nil {
+		return reply{}, false, err
+	}
+	one = replies[0]
+	return one, slices.ContainsFunc(p.Others, func(other string) bool { return retrieval.Right(one.Wrote, other) }), nil
 }
 
 // ask puts prompts to the model and returns what it writes after each. What all prompts that are left
