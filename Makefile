@@ -71,8 +71,17 @@ test-amd: ## Compile every kernel for AMD's chips and compare with engine/testda
 	@echo "== compiled for AMD's chips"
 	@$(GOTEST) -tags amd -run AMD ./engine
 
-fuzz: ## Feed grammars and schemas made at random to what reads them, for five minutes each
-	@for target in FuzzGBNF FuzzSchema; do $(GOTEST) -run '^$$' -fuzz "^$$target$$" -fuzztime 5m ./grammar || exit 1; done
+# Every reader of what a stranger wrote, and how long each is fed.
+FUZZ := ./checkpoint:FuzzIndex ./checkpoint/gguf:FuzzModel ./checkpoint/safetensors:FuzzParse \
+	./checkpoint/pytorch:FuzzPickle ./checkpoint/pytorch:FuzzArchive \
+	./tokenizer:FuzzParse ./tokenizer:FuzzModel ./tokenizer:FuzzPair ./tokenizer:FuzzVocab ./tokenizer:FuzzPattern ./tokenizer:FuzzDecode \
+	./chat:FuzzTemplate ./grammar:FuzzGBNF ./grammar:FuzzSchema \
+	./memmamba:FuzzConfig ./internal/config:FuzzPlain ./engine:FuzzGeneration
+FUZZTIME ?= 5m
+
+fuzz: ## Feed every reader what is made at random, for FUZZTIME (5m) each
+	@for target in $(FUZZ); do echo "== $$target"; \
+		$(GOTEST) -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -parallel 1 "$${target%:*}" || exit 1; done
 
 clean: ## Remove what was built
 	@rm -rf bin

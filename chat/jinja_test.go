@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mmrun/mmrun/internal/bounded"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -193,14 +194,15 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			list = []Message{NewMessage("user", "hello <s>")}
 		}
-		tmpl, err := Parse("fuzz", template)
-		if err != nil {
-			return
-		}
-		tmpl.limits = limits{steps: 100_000, work: 4 << 20, each: 16, time: time.Hour}
-		got, err := tmpl.Render(Input{Messages: list})
-		if err == nil {
-			checkSpans(t, got)
-		}
+		bounded.Run(t, len(template)+len(messages), func() {
+			tmpl, err := Parse("fuzz", template)
+			if err != nil {
+				return
+			}
+			tmpl.limits = limits{steps: 100_000, work: 4 << 20, each: 16, time: time.Hour}
+			if got, err := tmpl.Render(Input{Messages: list}); err == nil {
+				checkSpans(t, got)
+			}
+		})
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/mmrun/mmrun/internal/bounded"
 	"github.com/mmrun/mmrun/sample"
 )
 
@@ -45,4 +46,22 @@ func TestGeneration(t *testing.T) {
 	if got := joined([]int32{0, 5}, []int32{5, 7, 7}); !slices.Equal(got, []int32{0, 5, 7}) {
 		t.Errorf("joined to %v", got)
 	}
+}
+
+// FuzzGeneration reads a generation_config.json, whatever it says: what is taken a sampler takes, too.
+func FuzzGeneration(f *testing.F) {
+	f.Add([]byte(`{"eos_token_id": [2, 7], "do_sample": true, "temperature": 0.6, "top_k": 50.0, "top_p": 0.9, "min_p": null, "repetition_penalty": 1.1}`))
+	f.Add([]byte(`{"eos_token_id": 2, "do_sample": false, "top_p": 0}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		bounded.Run(t, len(data), func() {
+			g, err := parseGeneration(data)
+			if err != nil {
+				return
+			}
+			var o sample.Options
+			if g.Sampling.Apply(&o); o.Validate() != nil {
+				t.Fatalf("%s: %v", data, o.Validate())
+			}
+		})
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/internal/bounded"
 )
 
 // FuzzConfig reads a config.json, whatever it says: what is taken has sizes that make sense, and what is not is an
@@ -19,13 +20,15 @@ func FuzzConfig(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := engine.ParseConfig("config.json", data)
-		if err != nil {
-			return
-		}
-		if s := c.Sizes(); s.Vocab < 1 || s.Hidden < 1 || s.Layers < 1 || s.Vocab > maxVocabulary || s.Hidden > maxWidth || s.Layers > maxLayers {
-			t.Fatalf("%s: sizes %+v", data, s)
-		}
-		c.Settings()
+		bounded.Run(t, len(data), func() {
+			c, err := engine.ParseConfig("config.json", data)
+			if err != nil {
+				return
+			}
+			if s := c.Sizes(); s.Vocab < 1 || s.Hidden < 1 || s.Layers < 1 || s.Vocab > maxVocabulary || s.Hidden > maxWidth || s.Layers > maxLayers {
+				t.Fatalf("%s: sizes %+v", data, s)
+			}
+			c.Settings()
+		})
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/internal/bounded"
 )
 
 // FuzzModel asks all there is to ask of a file: whatever its bytes, every answer is an error or holds
@@ -34,33 +35,38 @@ func FuzzModel(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		src, err := checkpoint.OpenFS("m", fstest.MapFS{"x.gguf": {Data: data}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer src.Close()
-		src.(checkpoint.Warner).Warnings()
-		names, err := src.Others()
-		if err == nil {
-			for _, name := range names {
-				src.File(name)
-			}
-		}
-		src.Config()
-		src.(*source).Tokenizer()
-		all, err := src.Tensors()
-		if err != nil {
-			return
-		}
-		for _, name := range all.Names() {
-			x, _ := all.Tensor(name)
-			rows, cols := x.Grid()
-			for i := range min(rows, 100) {
-				row, err := x.Row(i, nil)
-				if err == nil && x.Format != nil && len(row) != x.Format.RowBytes(cols) {
-					t.Fatalf("tensor %s: row %d of %d has %d bytes", name, i, cols, len(row))
-				}
-			}
-		}
+		bounded.Run(t, len(data), func() { askAll(t, data) })
 	})
+}
+
+// askAll asks a file for everything.
+func askAll(t *testing.T, data []byte) {
+	src, err := checkpoint.OpenFS("m", fstest.MapFS{"x.gguf": {Data: data}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	src.(checkpoint.Warner).Warnings()
+	names, err := src.Others()
+	if err == nil {
+		for _, name := range names {
+			src.File(name)
+		}
+	}
+	src.Config()
+	src.(*source).Tokenizer()
+	all, err := src.Tensors()
+	if err != nil {
+		return
+	}
+	for _, name := range all.Names() {
+		x, _ := all.Tensor(name)
+		rows, cols := x.Grid()
+		for i := range min(rows, 100) {
+			row, err := x.Row(i, nil)
+			if err == nil && x.Format != nil && len(row) != x.Format.RowBytes(cols) {
+				t.Fatalf("tensor %s: row %d of %d has %d bytes", name, i, cols, len(row))
+			}
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/internal/bounded"
 )
 
 // entries are the files of a zip, none of them compressed unless the name ends in "!".
@@ -262,7 +263,9 @@ func FuzzPickle(f *testing.F) {
 	f.Add([]byte(program("a", made(stored(f32, "0", 12), 1, ints(2, 2), ints(4, 1)))))
 	f.Add([]byte("\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94\x8a\x01\x05s."))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		value, err := unpickle(data)
+		var value any
+		var err error
+		bounded.Run(t, len(data), func() { value, err = unpickle(data) })
 		if err != nil {
 			return
 		}
@@ -295,7 +298,9 @@ func FuzzArchive(f *testing.F) {
 	f.Add(zipped(f, "x/data.pkl", program("a", made(stored(f32, "0", 4), 1, ints(1, 2), ints(4, 1))), "x/data/0", floats(4), "x/byteorder", "little"))
 	f.Add(zipped(f, "x/data.pkl", "N.", "x/code/a", ""))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tensors, err := Parse(data)
+		var tensors []checkpoint.Tensor
+		var err error
+		bounded.Run(t, len(data), func() { tensors, err = Parse(data) })
 		if err != nil {
 			return
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+
+	"github.com/mmrun/mmrun/internal/bounded"
 )
 
 // TestPlain: what Python writes becomes JSON, and texts stay as they are.
@@ -75,7 +77,8 @@ func TestWrite(t *testing.T) {
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte(`{"a": 257.0, "b": [-3.00, 1.5e2, NaN, -Infinity], "c\"": "\\"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		plain := Plain(data)
+		var plain []byte
+		bounded.Run(t, len(data), func() { plain = Plain(data) })
 		if again := Plain(plain); !bytes.Equal(again, plain) {
 			t.Fatalf("%q became %q and then %q", data, plain, again)
 		}
