@@ -104,23 +104,6 @@ func opOf(files map[string]string, stem string) string {
 	return ""
 }
 
-// TestMakeTargets: the Makefile has every target that the README names, and CI calls make test.
-func TestMakeTargets(t *testing.T) {
-	files := texts(t)
-	have := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(files["Makefile"], -1) {
-		have[m[1]] = true
-	}
-	for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)").FindAllStringSubmatch(files["README.md"], -1) {
-		if !have[m[1]] {
-			t.Errorf("README.md names make %s, which the Makefile does not have", m[1])
-		}
-	}
-	if !strings.Contains(files[".ci/run"], "make test") {
-		t.Error(".ci/run does not call make test")
-	}
-}
-
 // TestNoModelOutsideItsFiles: what a model is, its own files say. The packages that run any model, and those of
 // files and formats, name none: no model_type, no tensor and no part of a configuration.
 func TestNoModelOutsideItsFiles(t *testing.T) {
