@@ -86,7 +86,6 @@ func OpenFS(name string, fsys fs.FS, o Options) (*Model, error) {
 
 // OpenSource opens the model of a source, which it closes.
 func OpenSource(src checkpoint.Source, o Options) (*Model, error) {
-	defer src.Close()
 	m := &Model{name: src.Name()}
 	// A large vocabulary takes as long to read as a device to open.
 	read := make(chan error, 1)
@@ -104,6 +103,9 @@ func OpenSource(src checkpoint.Source, o Options) (*Model, error) {
 		if vocab := m.Sizes().Vocab; m.tokenizer.VocabSize() > vocab {
 			err = refused(fmt.Errorf("%s: %d tokens, the model has %d", src.Path("tokenizer.json"), m.tokenizer.VocabSize(), vocab))
 		}
+	}
+	if closing := src.Close(); err == nil { // it tells of a file that was changed, and so does err
+		err = closing
 	}
 	if err != nil {
 		if m.Model != nil {

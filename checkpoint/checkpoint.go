@@ -40,7 +40,8 @@ type Source interface {
 	Others() ([]string, error)
 	// Tensors are the model's weights. They are good until the source is closed.
 	Tensors() (*Tensors, error)
-	// Close gives back what the source holds, such as maps of files. Closing twice is fine.
+	// Close gives back what the source holds, such as maps of files. Closing twice is fine. The error is
+	// [ErrChanged] when a file of the weights was changed since it was opened: what was read may be a mixture.
 	Close() error
 }
 

@@ -137,7 +137,7 @@ func (d *Directory) Tensors() (*Tensors, error) {
 	return d.tensors, nil
 }
 
-// Close gives back what the weights hold.
+// Close gives back what the weights hold. The error is [ErrChanged] when a file of them was changed since they were opened.
 func (d *Directory) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -18,8 +18,8 @@ type Tensor struct {
 	Size   int64         // bytes it takes in the file
 
 	// Row is row i of the tensor seen as a matrix, see Grid: canonical when it has a Format, and as the
-	// file has it otherwise. It lies in the file's map, not to be written to, or in room, which should have
-	// the capacity for a row, when the file does not hold it in one piece.
+	// file has it otherwise. Of the tensors of a Source it lies in room, which should have the capacity for a
+	// row, or in memory of its own; a source may hand NewTensors what lies in a map of Map.
 	Row func(i int, room []byte) ([]byte, error)
 }
 
@@ -60,6 +60,7 @@ func (t Tensor) Reshaped(shape ...int) Tensor {
 			if err != nil {
 				return nil, err
 			}
+			part = row
 			end := min(from, at%from+(i+1)*to-at)
 			room = append(room, row[at%from*size:end*size]...)
 		}
@@ -88,7 +89,7 @@ func (t Tensor) Same(other Tensor) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("tensor %s: %w", other.Name, err)
 		}
-		if len(x) > 0 && &x[0] != &y[0] && !bytes.Equal(x, y) { // tied ones may lie in the same place
+		if !bytes.Equal(x, y) {
 			return false, nil
 		}
 	}
@@ -160,14 +161,15 @@ type Tensors struct {
 	byName map[string]Tensor
 }
 
-// NewTensors makes a set of tensors for a Source. Two of one name are an error.
+// NewTensors makes a set of tensors for a Source. Their rows are read within [Guard] and copied out of maps. Two of one name
+// are an error.
 func NewTensors(all []Tensor) (*Tensors, error) {
 	set := &Tensors{byName: make(map[string]Tensor, len(all))}
 	for _, t := range all {
 		if _, twice := set.byName[t.Name]; twice {
 			return nil, fmt.Errorf("tensor %s comes twice", t.Name)
 		}
-		set.byName[t.Name] = t
+		set.byName[t.Name] = t.guarded()
 	}
 	set.names = slices.Sorted(maps.Keys(set.byName))
 	return set, nil

@@ -131,6 +131,7 @@ func sampleRows(h hash.Hash, t checkpoint.Tensor) error {
 		if err != nil {
 			return err
 		}
+		room = data
 		h.Write(data[:min(size, len(data))])
 		h.Write(data[max(0, len(data)-size):])
 	}

@@ -152,11 +152,14 @@ func (m *model) read(o opener, file string) (*header, error) {
 		return nil, err
 	}
 	m.release = append(m.release, release)
-	h, err := parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.name(file), err)
-	}
-	return h, nil
+	var h *header
+	err = checkpoint.Guard(func() (err error) {
+		if h, err = parse(data); err != nil {
+			err = fmt.Errorf("%s: %w", o.name(file), err)
+		}
+		return err
+	})
+	return h, err
 }
 
 // setOf are the names of the files of a set, by that of one of them.

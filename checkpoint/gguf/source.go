@@ -115,10 +115,13 @@ func ask[T any](s *source, what func(m *model) (T, error)) (T, error) {
 		var none T
 		return none, err
 	}
-	made, err := what(m)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", s.called(), err)
-	}
+	var made T
+	err = checkpoint.Guard(func() (err error) {
+		if made, err = what(m); err != nil {
+			err = fmt.Errorf("%s: %w", s.called(), err)
+		}
+		return err
+	})
 	return made, err
 }
 

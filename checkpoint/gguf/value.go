@@ -113,7 +113,13 @@ func (v value) texts() ([]string, bool) {
 	}
 	all, raw := make([]string, v.n), v.raw
 	for i := range all {
-		n := int(binary.LittleEndian.Uint64(raw)) // checked when the file was read
+		if len(raw) < 8 { // it was sound when the file was read: another program has written to it
+			return nil, false
+		}
+		n := binary.LittleEndian.Uint64(raw)
+		if n > uint64(len(raw)-8) {
+			return nil, false
+		}
 		all[i], raw = string(raw[8:8+n]), raw[8+n:]
 	}
 	return all, true

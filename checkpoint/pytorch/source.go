@@ -58,9 +58,15 @@ func load(d *checkpoint.Directory) (tensors []checkpoint.Tensor, release func() 
 			return nil, nil, errors.Join(err, release())
 		}
 		releases = append(releases, done)
-		some, err := Parse(data)
+		var some []checkpoint.Tensor
+		err = checkpoint.Guard(func() error {
+			if some, err = Parse(data); err != nil {
+				return fmt.Errorf("%s: %w", d.Path(file), err)
+			}
+			return nil
+		})
 		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("%s: %w", d.Path(file), err), release())
+			return nil, nil, errors.Join(err, release())
 		}
 		for _, t := range some {
 			at, before := taken[t.Name]

@@ -29,7 +29,7 @@ type Tensor struct {
 	DType DType
 	Other string // the type's name where DType is none that is known, and nothing can be said of the size
 	Shape []int  // slowest axis first; empty for a single number
-	Data  []byte // little-endian, aliases the file's map: not to be written, nor used after Close
+	Data  []byte // little-endian, aliases the file's map: not to be written, nor used after Close or outside of checkpoint.Guard
 }
 
 // Type returns the name of the type, as files have it.
@@ -50,10 +50,22 @@ func (t Tensor) Float32s() ([]float32, error) {
 		return nil, t.errorf("dtype %s is not a float type", t.Type())
 	}
 	out := make([]float32, t.Len())
-	if err := t.DType.Widen(out, t.Data); err != nil {
+	if err := t.Widen(out, 0); err != nil {
 		return nil, t.errorf("%w", err)
 	}
 	return out, nil
+}
+
+// Widen fills dst with the numbers of a float tensor from the first on (see DType.Widen).
+func (t Tensor) Widen(dst []float32, first int) error {
+	size := t.DType.Size()
+	if len(t.Data) != t.Len()*size {
+		return fmt.Errorf("%d bytes are not %d elements of %s", len(t.Data), t.Len(), t.DType)
+	}
+	if first < 0 || first > t.Len() || len(dst) > t.Len()-first {
+		return fmt.Errorf("%d numbers from number %d are not in %d", len(dst), first, t.Len())
+	}
+	return checkpoint.Guard(func() error { return t.DType.Widen(dst, t.Data[first*size:(first+len(dst))*size]) })
 }
 
 // Int32s returns a copy of an I32 or I64 tensor. A value outside int32 is an error.
@@ -66,18 +78,20 @@ func (t Tensor) Int32s() ([]int32, error) {
 		return nil, t.errorf("%d bytes are not %d elements of %s", len(t.Data), n, t.DType)
 	}
 	out := make([]int32, n)
-	for i := range out {
-		if t.DType == I32 {
-			out[i] = int32(binary.LittleEndian.Uint32(t.Data[4*i:]))
-			continue
+	return out, checkpoint.Guard(func() error {
+		for i := range out {
+			if t.DType == I32 {
+				out[i] = int32(binary.LittleEndian.Uint32(t.Data[4*i:]))
+				continue
+			}
+			v := int64(binary.LittleEndian.Uint64(t.Data[8*i:]))
+			if v < math.MinInt32 || v > math.MaxInt32 {
+				return t.errorf("element %d is %d, outside int32", i, v)
+			}
+			out[i] = int32(v)
 		}
-		v := int64(binary.LittleEndian.Uint64(t.Data[8*i:]))
-		if v < math.MinInt32 || v > math.MaxInt32 {
-			return nil, t.errorf("element %d is %d, outside int32", i, v)
-		}
-		out[i] = int32(v)
-	}
-	return out, nil
+		return nil
+	})
 }
 
 func (t Tensor) errorf(format string, args ...any) error {
@@ -92,8 +106,8 @@ type File struct {
 	release func() error // gives the map back; nil when there is none
 }
 
-// Open maps the file at path read-only and checks its header. The file must not shrink while it
-// is open: reading a page that is gone is a fault, not an error.
+// Open maps the file at path read-only and checks its header. Where the file shrinks while it is open, its numbers are
+// checkpoint.ErrChanged.
 func Open(path string) (*File, error) {
 	data, release, err := checkpoint.Map(path)
 	if err != nil {
@@ -104,7 +118,8 @@ func Open(path string) (*File, error) {
 
 // parseMapped is Parse of a map, which it gives back when there is an error.
 func parseMapped(name string, data []byte, release func() error) (*File, error) {
-	file, err := Parse(name, data)
+	var file *File
+	err := checkpoint.Guard(func() (err error) { file, err = Parse(name, data); return err })
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}

@@ -113,7 +113,7 @@ func convertAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
 	}
-	return writeModel(c, to, made.config, src, tensors)
+	return writeModel(c, to, made.config, src, tensors, closing)
 }
 
 // hasMemoryFlags is a flag of a memory that is given, "" without one.

@@ -122,14 +122,19 @@ func (f *ggufModel) describe(src source, cfg *memmamba.Config, model *checkpoint
 	return nil
 }
 
-// write writes the file as a whole or not at all, stopping for a signal.
-func (f *ggufModel) write(c *cli.Context, path string) error {
+// write writes the file as a whole or not at all, stopping for a signal. The tensors are of weights that it closes.
+func (f *ggufModel) write(c *cli.Context, path string, closing func() error) error {
 	sig := signalsOf(c)
 	sig.graceful()
 	for i, t := range f.tensors {
 		f.tensors[i].Write = unlessDone(sig.ctx, t.Write)
 	}
-	return writeFile(path, func(w io.Writer) error { return gguf.Encode(w, f.meta, f.tensors) })
+	return writeFile(path, func(w io.Writer) error {
+		if err := gguf.Encode(w, f.meta, f.tensors); err != nil {
+			return err
+		}
+		return closing()
+	})
 }
 
 func unlessDone(ctx context.Context, write func(io.Writer) error) func(io.Writer) error {
@@ -148,7 +153,7 @@ func convertGGUF(c *cli.Context, src source, to string) error {
 		if err != nil {
 			return err
 		}
-		return f.write(c, to)
+		return f.write(c, to, closing)
 	}
 	config, err := src.Config()
 	if err != nil {
@@ -174,7 +179,7 @@ func convertGGUF(c *cli.Context, src source, to string) error {
 		}
 		out = append(out, same...)
 	}
-	return writeModel(c, to, append(config, '\n'), src, out)
+	return writeModel(c, to, append(config, '\n'), src, out, closing)
 }
 
 // folderTensor is a tensor in a type that safetensors files have: F16 when it is quantized, as a device without shaders for it

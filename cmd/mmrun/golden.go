@@ -119,7 +119,5 @@ func anyShape(shape []int) string {
 
 // rows returns numbers of t from the given row on as many as fill dst.
 func rows(t safetensors.Tensor, first int, dst []float32) error {
-	size := t.DType.Size()
-	begin := first * t.Shape[len(t.Shape)-1] * size
-	return t.DType.Widen(dst, t.Data[begin:begin+len(dst)*size])
+	return t.Widen(dst, first*t.Shape[len(t.Shape)-1])
 }

@@ -149,7 +149,10 @@ func closeSources(c *cli.Context) error {
 	all, _ := c.App.Metadata[sourcesKey].([]checkpoint.Source)
 	var failed error
 	for _, src := range all {
-		failed = errors.Join(failed, src.Close())
+		// Of these the small parts alone are read, and before any number is; who reads numbers opens the source again.
+		if err := src.Close(); !errors.Is(err, checkpoint.ErrChanged) {
+			failed = errors.Join(failed, err)
+		}
 	}
 	delete(c.App.Metadata, sourcesKey)
 	return failed
@@ -163,8 +166,9 @@ func (s source) config() (engine.Config, error) {
 	return engine.ParseConfig(s.Path(configName), data)
 }
 
-// weights opens the model's tensors, which are good until they are closed.
-func (s source) weights() (weights *checkpoint.Tensors, closing func(), err error) {
+// weights opens the model's tensors, which are good until they are closed. The error of closing them, checkpoint.ErrChanged,
+// counts for those who have read their numbers.
+func (s source) weights() (weights *checkpoint.Tensors, closing func() error, err error) {
 	files, err := s.again()
 	if err != nil {
 		return nil, nil, err
@@ -172,7 +176,7 @@ func (s source) weights() (weights *checkpoint.Tensors, closing func(), err erro
 	if weights, err = files.Tensors(); err != nil {
 		return nil, nil, errors.Join(err, files.Close())
 	}
-	return weights, func() { files.Close() }, nil
+	return weights, files.Close, nil
 }
 
 func (s source) tokenizer() (*tokenizer.Tokenizer, error) { return mmrun.ReadTokenizer(s.Source) }
@@ -243,10 +247,12 @@ func openEngine(c *cli.Context, src source) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer files.Close()
 	start := time.Now()
 	e.Model, err = engine.Open(files, options)
 	e.console.clear()
+	if closing := files.Close(); err == nil && closing != nil { // a file that was changed
+		err = errors.Join(closing, e.Close())
+	}
 	if err != nil {
 		return nil, err
 	}

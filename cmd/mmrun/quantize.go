@@ -80,7 +80,7 @@ func quantizeAction(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		return f.write(c, out)
+		return f.write(c, out, closing)
 	}
 	to := quant.Q8_0
 	config, err := safetensors.QuantizedConfig(data, to)
@@ -95,7 +95,7 @@ func quantizeAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", src.Name(), err)
 	}
-	return writeModel(c, out, config, src, tensors)
+	return writeModel(c, out, config, src, tensors, closing)
 }
 
 // checkTarget finds types of quantized weights that there are not, or not in such files.
@@ -117,8 +117,9 @@ func matricesOf(asked []engine.Tensor) func(name string) bool {
 	}
 }
 
-// writeModel writes a checkpoint with the small files of another, stopping for a signal.
-func writeModel(c *cli.Context, to string, config []byte, from source, tensors []safetensors.Out) error {
+// writeModel writes a checkpoint with the small files of another, stopping for a signal. The tensors are of weights that it
+// closes.
+func writeModel(c *cli.Context, to string, config []byte, from source, tensors []safetensors.Out, closing func() error) error {
 	sig := signalsOf(c)
 	for _, line := range engine.Warnings(from.Source) {
 		fmt.Fprintf(c.App.ErrWriter, "mmrun: %s: %s\n", from.Name(), line)
@@ -135,6 +136,9 @@ func writeModel(c *cli.Context, to string, config []byte, from source, tensors [
 		if err := copyOthers(dir, from); err != nil {
 			return err
 		}
-		return safetensors.CreateModel(dir, map[string]string{"format": "pt"}, untilDone(sig.ctx, tensors), shardLimit)
+		if err := safetensors.CreateModel(dir, map[string]string{"format": "pt"}, untilDone(sig.ctx, tensors), shardLimit); err != nil {
+			return err
+		}
+		return closing()
 	})
 }

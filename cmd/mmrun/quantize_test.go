@@ -1,10 +1,15 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/mmrun/mmrun/internal/refmodel"
 )
 
 // quantize is a quantized copy of a model.
@@ -71,4 +76,47 @@ func TestQuantizeInspect(t *testing.T) {
 	if text := succeed(t, "bench", "-q", "-p", "3", "-n", "0", "-r", "1", "--quantize", "q8_0"); !strings.Contains(text, "vocabulary 257, q8_0\n") {
 		t.Errorf("%q does not tell of the quantization", text)
 	}
+}
+
+// TestSourceShrinks: a model that is cut short while it is quantized or converted is an error in one line that names it, and
+// nothing is left of what was to be written.
+func TestSourceShrinks(t *testing.T) {
+	for _, args := range [][]string{
+		{"quantize", "--to", "q8_0", "--model", "MODEL", "--out", "OUT"},
+		{"quantize", "--to", "q8_0", "--model", "MODEL", "--out", "OUT.gguf"},
+		{"convert", "--from", "MODEL", "--to", "OUT"},
+	} {
+		model, dir := t.TempDir(), t.TempDir()
+		weights := filepath.Join(model, "model.safetensors")
+		words, err := os.ReadFile(filepath.Join("..", "..", "models", "novels-mamba", "tokenizer.json"))
+		err = errors.Join(err, refmodel.WriteRandom(model, largeMamba(), refmodel.Random{Seed: 1}), os.WriteFile(filepath.Join(model, "tokenizer.json"), words, 0o666))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range args {
+			args[i] = strings.NewReplacer("MODEL", model, "OUT", filepath.Join(dir, "out")).Replace(args[i])
+		}
+		cmd, stdout, stderr := start(t, args...)
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+			if files, err := os.ReadDir(dir); err == nil && len(files) > 0 || time.Now().After(deadline) {
+				break
+			}
+		}
+		err = os.Truncate(weights, 1<<12)
+		if _, e := io.ReadAll(stdout); e != nil || err != nil {
+			t.Fatal(e, err)
+		}
+		cmd.Wait()
+		wantError(t, outcome{"", stderr.String(), cmd.ProcessState.ExitCode()}, exitFailure, weights+": the file was changed while it was read")
+		if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+			t.Errorf("%v: left %v (%v)", args, files, err)
+		}
+	}
+}
+
+// largeMamba takes some time to be written.
+func largeMamba() refmodel.Config {
+	c := refmodel.Default(refmodel.Mamba)
+	c.Hidden, c.Inner, c.Vocab, c.Layers = 512, 1024, 5000, 2
+	return c
 }
