@@ -262,6 +262,38 @@ func TestCallerEndsText(t *testing.T) {
 	}
 }
 
+// TestCallerLeavesHeldText: what was held back for a stop string when a caller left belongs to the next text without a
+// prompt, of the session or of its fork, and may be a stop string of that.
+func TestCallerLeavesHeldText(t *testing.T) {
+	m := bundled(t)
+	whole, s, text, options := alone(t, m, prompt, warm(40, 4)), session(t, m), "", warm(40, 4)
+	options.Stop = []string{whole[10:12] + "\x01", whole[12:13] + "\x01"} // with byte 12 the two before it are certain, and it is not
+	for piece, err := range s.Generate(t.Context(), prompt, options) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text += piece; len(text) >= 12 {
+			break
+		}
+	}
+	held, n := s.Held(), int(s.Position())-len(prompt)
+	if held == "" || text+held != whole[:n] {
+		t.Fatalf("%q and held back %q, want %q", text, held, whole[:n])
+	}
+	f, err := s.Fork()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	options.Stop = []string{held}
+	if got := write(t, f, "", options); got != "" || f.Finish() != mmrun.FinishStop || f.Held() != "" || f.Position() != s.Position() {
+		t.Errorf("with what was held back as a stop string: %q, %s, %d tokens", got, f.Finish(), f.Position())
+	}
+	if text += write(t, s, "", warm(40-n, 4)); text != whole || s.Held() != "" {
+		t.Errorf("%q and %q, want %q", text, s.Held(), whole)
+	}
+}
+
 // TestTokensAndText: a session is a state, too, and a model takes tokens.
 func TestTokensAndText(t *testing.T) {
 	m := bundled(t)

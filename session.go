@@ -25,7 +25,8 @@ type GenerateOptions struct {
 type Session struct {
 	model *Model
 	state *engine.State
-	last  *Text // of the last Generate
+	last  *Text  // of the last Generate
+	held  string // of a text that the caller left: in the sequence, not yielded yet
 }
 
 // NewSession returns an empty sequence. Close gives it back.
@@ -41,7 +42,9 @@ func (m *Model) NewSession() (*Session, error) {
 // characters, as soon as it is certain. The prompt may be empty where the sequence has text already: a character
 // that the last text's end has cut is then yielded whole. What was yielded belongs to the sequence; of a stop
 // string the tokens do, too, its text is not yielded. When ctx ends, so does the text, with the context's error
-// after what was held back: the sequence stands after the last token.
+// after what was held back: the sequence stands after the last token. A caller who leaves the range may leave text that
+// was held back to see whether a stop string begins with it: Held has it, and the next text begins with it if its
+// prompt is empty.
 func (s *Session) Generate(ctx context.Context, prompt string, o GenerateOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := s.generate(ctx, prompt, o, yield); err != nil {
@@ -51,6 +54,7 @@ func (s *Session) Generate(ctx context.Context, prompt string, o GenerateOptions
 }
 
 func (s *Session) generate(ctx context.Context, prompt string, o GenerateOptions, yield func(string, error) bool) error {
+	held := s.held
 	s.last = nil
 	if slices.Contains(o.Stop, "") {
 		return fmt.Errorf("a stop string is empty")
@@ -66,7 +70,13 @@ func (s *Session) generate(ctx context.Context, prompt string, o GenerateOptions
 		recent = s.state.Recent(unfinishedTokens)
 	}
 	text := NewText(s.model.tokenizer, o.Stop, recent...)
-	s.last = text
+	s.last, s.held = text, ""
+	defer func() { s.held = text.held }() // of which nothing is left at an end
+	if prompt == "" {
+		if piece := text.begin(held); piece != "" && !yield(piece, nil) || text.Finish != "" {
+			return nil
+		}
+	}
 	var failed error
 	for id, err := range s.model.Generate(ctx, s.state, ids, options) {
 		if failed = err; err != nil {
@@ -109,6 +119,9 @@ func (s *Session) Finish() Finish {
 	return s.last.Finish
 }
 
+// Held is text of the sequence that was not yielded because the caller left the last Generate while it was held back.
+func (s *Session) Held() string { return s.held }
+
 // Position is how many tokens the sequence has.
 func (s *Session) Position() int64 { return s.state.Position() }
 
@@ -124,22 +137,28 @@ func (s *Session) Fork() (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{model: s.model, state: state}, nil
+	return &Session{model: s.model, state: state, held: s.held}, nil
 }
 
 // Reset makes the sequence empty.
 func (s *Session) Reset() error {
-	s.last = nil
+	s.last, s.held = nil, ""
 	return s.state.Reset()
 }
 
 // MarshalBinary returns the sequence as a file of its own, from which it goes on as if it had never been
-// interrupted.
+// interrupted. What Held returns is not in it.
 func (s *Session) MarshalBinary() ([]byte, error) { return s.state.MarshalBinary() }
 
 // UnmarshalBinary makes the sequence that of a saved one. What is no state of this model, was cut short or altered,
 // is refused and changes nothing.
-func (s *Session) UnmarshalBinary(data []byte) error { return s.state.UnmarshalBinary(data) }
+func (s *Session) UnmarshalBinary(data []byte) error {
+	err := s.state.UnmarshalBinary(data)
+	if err == nil {
+		s.last, s.held = nil, ""
+	}
+	return err
+}
 
 // Close frees the sequence.
 func (s *Session) Close() { s.state.Close() }

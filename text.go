@@ -42,6 +42,9 @@ func NewText(t *tokenizer.Tokenizer, stop []string, recent ...int32) *Text {
 	return w
 }
 
+// begin takes text that comes before the first token and returns what is certain of it.
+func (w *Text) begin(held string) (piece string) { return w.show(w.decide(held)) }
+
 // Add takes a token and returns the text that is certain with it. With a stop string the text has ended: Finish is
 // set.
 func (w *Text) Add(id int32) (piece string) {
