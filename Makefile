@@ -14,7 +14,7 @@ RUNNING := Interrupt|BrokenPipe|Batch|Serve|Chat|Pull
 GOTEST := go test -count=1 -timeout 20m
 PROMPT ?= It was a bright morning, and
 
-.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race test-amd fuzz test-node clean
+.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race test-amd fuzz load test-node clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ FUZZTIME ?= 5m
 fuzz: ## Feed every reader what is made at random, for FUZZTIME (5m) each
 	@for target in $(FUZZ); do echo "== $$target"; \
 		$(GOTEST) -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) -parallel 1 "$${target%:*}" || exit 1; done
+
+load: build ## 32 clients for ten minutes, every answer compared, and a long conversation (LOAD has flags of tools/load)
+	@go run ./tools/load $(LOAD)
 
 clean: ## Remove what was built
 	@rm -rf bin

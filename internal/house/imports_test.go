@@ -39,6 +39,7 @@ var layers = map[string][]string{
 	"cmd/mmrun":              {"", "grammar", "hub", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "checkpoint/gguf", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
 	"internal":               {"internal", "checkpoint", "checkpoint/safetensors", "quant", "tokenizer"},
 	"tools":                  {"checkpoint", "checkpoint/safetensors", "quant", "internal"},
+	"tools/load":             {"", "engine", "sample"},
 }
 
 // forTests is what a package's tests may import on top of that.
@@ -60,6 +61,7 @@ var forTests = map[string][]string{
 	"checkpoint/safetensors": {"internal"},
 	"cmd/mmrun":              {"ops", "graph", "shaders", "tools"},
 	"tools":                  {"memmamba", "engine"},
+	"tools/load":             {"models"},
 }
 
 // outside are imports that only the packages named may have.
