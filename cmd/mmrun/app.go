@@ -49,6 +49,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 		return explainUsage(app.Flags, app.HelpName, err)
 	}
 	for _, cmd := range app.Commands {
+		bound(cmd)
 		cmd.HideHelpCommand = true // otherwise `mmrun generate help` is not a prompt
 		cmd.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
 			return explainUsage(cmd.Flags, cmd.HelpName, err)

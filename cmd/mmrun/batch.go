@@ -116,10 +116,7 @@ func (b *batchRun) readFlags(c *cli.Context) error {
 	if c.String("batch") == "" {
 		return usagef("--batch needs the name of a file")
 	}
-	if n := c.Int("batch-size"); n > engine.MaxBatch {
-		return usagef("--batch-size: %d is more than %d", n, engine.MaxBatch)
-	}
-	return cmp.Or(noArguments(c), atLeast(c, "batch-size", 1), atLeast(c, "max-tokens", 1), b.generation.readFlags(c))
+	return cmp.Or(noArguments(c), within("--max-tokens", c.Int("max-tokens"), 1, mostGenerated), b.generation.readFlags(c))
 }
 
 // lines are the prompts in a file.

@@ -28,14 +28,11 @@ const mostContext = 1 << 31
 
 // contextFlag reads --context into places, the first one first.
 func contextFlag(list string) ([]*contextPoint, error) {
-	lengths, err := wholeNumbers("--context", list, 0)
+	lengths, err := wholeNumbers("--context", list, 0, mostContext)
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(lengths)
-	if last := lengths[len(lengths)-1]; last > mostContext {
-		return nil, usagef("--context: %d is more than %d", last, mostContext)
-	}
 	points := make([]*contextPoint, len(lengths))
 	for i, n := range lengths {
 		points[i] = &contextPoint{Context: n}

@@ -52,7 +52,7 @@ printf 'Hello\nWho are you?\n' | mmrun chat --chat-template chatml`,
 }
 
 func chatAction(c *cli.Context) (err error) {
-	if err := cmp.Or(noArguments(c), checkEngineFlags(c), atLeast(c, "max-tokens", 1)); err != nil {
+	if err := cmp.Or(noArguments(c), checkEngineFlags(c)); err != nil {
 		return err
 	}
 	options := engine.GenerateOptions{MaxTokens: c.Int("max-tokens")}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -36,7 +35,7 @@ func decimation(c *cli.Context) (*engine.Decimation, error) {
 	if !c.IsSet("decimate") {
 		return nil, nil
 	}
-	layers, err := wholeNumbers("--decimate", c.String("decimate"), 0)
+	layers, err := wholeNumbers("--decimate", c.String("decimate"), 0, mostSize)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +54,7 @@ func checkDropped(c *cli.Context) error {
 	if beta := c.Float64("decimate-beta"); !(beta > 0 && beta <= 1) {
 		return usagef("--decimate-beta: %g is not above 0, to 1", beta)
 	}
-	return cmp.Or(atLeast(c, "decimate-base", 1), atLeast(c, "decimate-keep", 1))
+	return nil
 }
 
 // checkDecimation finds what is wrong with decimateFlags.

@@ -68,14 +68,9 @@ func docsAction(c *cli.Context) error {
 	if err := checkRetrieval(c); err != nil {
 		return err
 	}
-	counts, err := wholeNumbers("--documents", c.String("documents"), 1)
+	counts, err := wholeNumbers("--documents", c.String("documents"), 1, retrieval.MostDocuments)
 	if err != nil {
 		return err
-	}
-	for _, k := range counts {
-		if k > retrieval.MostDocuments {
-			return usagef("--documents: %d is more than %d", k, retrieval.MostDocuments)
-		}
 	}
 	r := &docsReport{Seed: c.Uint64("seed"), Trials: c.Int("trials")}
 	err = eachModel(c, func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {

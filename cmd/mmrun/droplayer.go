@@ -63,8 +63,7 @@ type dropLayerScore struct {
 }
 
 func dropLayerAction(c *cli.Context) error {
-	err := cmp.Or(noArguments(c), checkEngineFlags(c), checkDropped(c), atLeast(c, "length", 1), atMost(c, "length", mostTokens),
-		atLeast(c, "depths", 1), atMost(c, "depths", 1000), atLeast(c, "trials", 1))
+	err := cmp.Or(noArguments(c), checkEngineFlags(c), checkDropped(c))
 	if err != nil {
 		return err
 	}

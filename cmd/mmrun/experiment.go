@@ -53,9 +53,9 @@ func (f figure) cells(digits int) []string {
 	return cells
 }
 
-// wholeNumbers reads numbers separated by commas, none below least; flag is what they were given to.
+// wholeNumbers reads numbers separated by commas, none below least or above most; flag is what they were given to.
 // Repetitions are refused: they would only cost time.
-func wholeNumbers(flag, list string, least int) ([]int, error) {
+func wholeNumbers(flag, list string, least, most int) ([]int, error) {
 	var numbers []int
 	seen := map[int]bool{}
 	for field := range strings.SplitSeq(list, ",") {
@@ -66,8 +66,8 @@ func wholeNumbers(flag, list string, least int) ([]int, error) {
 		if err != nil {
 			return nil, usagef("%s: %q is not a whole number", flag, field)
 		}
-		if n < least {
-			return nil, usagef("%s: %d is less than %d", flag, n, least)
+		if err := within(flag, n, least, most); err != nil {
+			return nil, err
 		}
 		if seen[n] {
 			return nil, usagef("%s: %d is there twice", flag, n)

@@ -46,7 +46,7 @@ mmrun fidelity --model memmamba --file book.txt --json | jq '.models[0].eclmf[0]
 }
 
 func fidelityAction(c *cli.Context) error {
-	err := cmp.Or(noArguments(c), checkEngineFlags(c), required(c, "file"), atLeast(c, "tokens", 4), atLeast(c, "samples", 2), checkPlot(c), readOnce(c, "file"))
+	err := cmp.Or(noArguments(c), checkEngineFlags(c), required(c, "file"), checkPlot(c), readOnce(c, "file"))
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func fidelityAction(c *cli.Context) error {
 // distances are those asked for, the nearest first.
 func distances(c *cli.Context) ([]int, error) {
 	if c.IsSet("distances") {
-		list, err := wholeNumbers("--distances", c.String("distances"), 1)
+		list, err := wholeNumbers("--distances", c.String("distances"), 1, mostTokens)
 		slices.Sort(list)
 		return list, err
 	}

@@ -131,7 +131,7 @@ func generateAction(c *cli.Context) (err error) {
 
 // readFlags finds what is wrong with the command line before anything is opened.
 func (g *generation) readFlags(c *cli.Context) error {
-	err := cmp.Or(checkEngineFlags(c), checkDecimation(c), atLeast(c, "max-tokens", 0), exclusive(c, "decimate", "batch"), exclusive(c, "decimate", "state-load"))
+	err := cmp.Or(checkEngineFlags(c), checkDecimation(c), exclusive(c, "decimate", "batch"), exclusive(c, "decimate", "state-load"))
 	if err != nil {
 		return err
 	}

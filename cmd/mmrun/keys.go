@@ -71,15 +71,12 @@ func keysAction(c *cli.Context) error {
 	if err := checkRetrieval(c); err != nil {
 		return err
 	}
-	if err := cmp.Or(atLeast(c, "keys", 2), atMost(c, "keys", retrieval.MostDocuments), readOnce(c, "filler")); err != nil {
+	if err := readOnce(c, "filler"); err != nil {
 		return err
 	}
-	lengths, err := wholeNumbers("--lengths", c.String("lengths"), 1)
+	lengths, err := wholeNumbers("--lengths", c.String("lengths"), 1, mostTokens)
 	if err != nil {
 		return err
-	}
-	if longest := slices.Max(lengths); longest > mostTokens {
-		return usagef("--lengths: %d is more than %d", longest, mostTokens)
 	}
 	r := &keysReport{Seed: c.Uint64("seed"), Keys: c.Int("keys"), Trials: c.Int("trials"), Filler: c.String("filler")}
 	err = eachModel(c, func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {

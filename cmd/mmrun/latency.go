@@ -45,12 +45,12 @@ mmrun latency --model mamba-160m --against pythia-160m --contexts 500,1000,2000`
 }
 
 func latencyAction(c *cli.Context) error {
-	err := cmp.Or(noArguments(c), checkEngineFlags(c), required(c, "against"), atLeast(c, "generate", 1), checkPlot(c))
+	err := cmp.Or(noArguments(c), checkEngineFlags(c), required(c, "against"), checkPlot(c))
 	if err != nil {
 		return err
 	}
 	r := &latencyReport{Generate: c.Int("generate")}
-	if r.Contexts, err = wholeNumbers("--contexts", c.String("contexts"), 1); err != nil {
+	if r.Contexts, err = wholeNumbers("--contexts", c.String("contexts"), 1, mostTokens); err != nil {
 		return err
 	}
 	slices.Sort(r.Contexts)

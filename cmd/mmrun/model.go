@@ -204,7 +204,7 @@ func checkEngineFlags(c *cli.Context) error {
 	if to := c.String("quantize"); c.IsSet("quantize") && !slices.Contains(quant.Targets(), quant.Lookup(to)) {
 		return usagef("--quantize: %q is not known (%s are)", to, targets())
 	}
-	return cmp.Or(atLeast(c, "chunk", 1), atMost(c, "chunk", engine.MaxChunk), checkDisable(c))
+	return checkDisable(c)
 }
 
 // checkDisable finds paths that there are not.

@@ -98,9 +98,6 @@ func checkLast(c *cli.Context, lengths []int) error {
 		}
 		return nil
 	}
-	if err := atLeast(c, "last", 1); err != nil {
-		return err
-	}
 	last := c.Int("last")
 	for _, length := range lengths {
 		if length == 0 {
@@ -123,7 +120,7 @@ func contexts(c *cli.Context) ([]int, error) {
 	if list == "" {
 		return []int{0}, nil
 	}
-	lengths, err := wholeNumbers("--context", list[1:], least)
+	lengths, err := wholeNumbers("--context", list[1:], least, mostContext)
 	if all {
 		lengths = append(lengths, 0)
 	}

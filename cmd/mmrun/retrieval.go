@@ -223,7 +223,7 @@ func retrievalFlags() []cli.Flag {
 
 // checkRetrieval finds what is wrong with retrievalFlags, and with those of the engine.
 func checkRetrieval(c *cli.Context) error {
-	return cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), atLeast(c, "trials", 1), checkPlot(c))
+	return cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), checkPlot(c))
 }
 
 // readOnce refuses standard input for a text that several models read.

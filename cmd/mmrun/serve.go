@@ -120,14 +120,8 @@ func serveAction(c *cli.Context) error {
 
 // serverOptions reads the flags, but for models.
 func serverOptions(c *cli.Context) (o server.Options, err error) {
-	if err := cmp.Or(noArguments(c), checkEngineFlags(c), atLeast(c, "max-context", 1), atMost(c, "max-context", 1<<30),
-		atLeast(c, "max-concurrent", 1), atMost(c, "max-concurrent", engine.MaxBatch), atLeast(c, "max-queue", 0), atMost(c, "max-queue", 1<<20)); err != nil {
+	if err := cmp.Or(noArguments(c), checkEngineFlags(c)); err != nil {
 		return o, err
-	}
-	for _, name := range []string{"drain", "max-wait"} {
-		if c.Duration(name) <= 0 {
-			return o, usagef("--%s: %v is not more than nothing", name, c.Duration(name))
-		}
 	}
 	level := slog.LevelInfo
 	if c.Bool("quiet") {

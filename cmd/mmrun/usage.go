@@ -208,22 +208,6 @@ func exclusive(c *cli.Context, names ...string) error {
 	return nil
 }
 
-// atLeast refuses a whole number below the lowest that makes sense.
-func atLeast(c *cli.Context, name string, least int) error {
-	if n := c.Int(name); n < least {
-		return usagef("%s: %d is less than %d", dashed(name), n, least)
-	}
-	return nil
-}
-
-// atMost refuses a whole number above the highest that makes sense.
-func atMost(c *cli.Context, name string, most int) error {
-	if n := c.Int(name); n > most {
-		return usagef("%s: %d is more than %d", dashed(name), n, most)
-	}
-	return nil
-}
-
 // required refuses a flag that is missing or empty.
 func required(c *cli.Context, names ...string) error {
 	for _, name := range names {
