@@ -36,7 +36,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 		Commands: []*cli.Command{
 			generateCommand(), chatCommand(), pullCommand(), listCommand(), serveCommand(), stateCommand(), tokenizeCommand(), renderCommand(), benchCommand(), quantizeCommand(),
 			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(),
-			notesCommand(), convertCommand(),
+			demoCommand(), notesCommand(), convertCommand(),
 			perplexityCommand(), passkeyCommand(), keysCommand(), docsCommand(), dropLayerCommand(), fidelityCommand(), latencyCommand(), plotCommand(),
 		},
 		Action:                    rootAction,

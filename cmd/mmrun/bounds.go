@@ -30,6 +30,7 @@ var bounds = map[string][2]int{
 	"tokens": {4, mostTokens}, "samples": {2, mostTokens}, "generate": {1, mostTokens}, "last": {1, mostTokens},
 	"period": {1, mostSize}, "pool-size": {1, mostSize}, "pool-growth": {0, mostSize}, "pool-max": {1, mostSize},
 	"summary-dim": {1, mostSize}, "window": {1, mostSize},
+	"depth": {0, 100},
 }
 
 // bound has every number that is given to a command checked before the command runs: whole numbers by bounds, others must be

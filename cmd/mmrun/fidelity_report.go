@@ -129,7 +129,7 @@ func (r *fidelityReport) panels() []plot.Panel {
 		decay.Curves = append(decay.Curves, m.curve(name+": state", m.State, r.Distances, func(l *fidelityLayer) []float64 { return l.State }, true))
 		maps = append(maps, m.similarity(name))
 	}
-	return append([]plot.Panel{decay}, maps...)
+	return append([]plot.Panel{decay}, beside(maps)...)
 }
 
 // noted says whether the memory ever held something that counts.

@@ -42,3 +42,11 @@ func publish(c *cli.Context, f finding) error {
 	}
 	return printText(c, f.text())
 }
+
+// beside puts panels two abreast, where there are several.
+func beside(panels []plot.Panel) []plot.Panel {
+	if len(panels) < 2 {
+		return panels
+	}
+	return []plot.Panel{plot.Grid(panels)}
+}

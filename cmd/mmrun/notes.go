@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/memmamba"
 	"github.com/mmrun/mmrun/tokenizer"
 )
@@ -118,6 +119,7 @@ type notesReport struct {
 
 	pieces   []string // the text that each token completes
 	settings memmamba.MemoryConfig
+	fact     [2]int // tokens that the page frames, from the first to behind the last; none where both are 0
 }
 
 // layerNotes is the memory of one layer over a text.
@@ -142,6 +144,22 @@ func (e *opened) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Toke
 		return nil, err
 	}
 	defer state.Close()
+	r := e.watchNotes(state, ids, tok)
+	progress := e.console.progress("text", tokenWords)
+	defer e.console.clear()
+	done := 0
+	for chunk := range slices.Chunk(ids, e.Chunk()) {
+		if _, err := e.Forward(ctx, state, chunk); err != nil {
+			return nil, err
+		}
+		done += len(chunk)
+		progress(int64(done), int64(len(ids)))
+	}
+	return r, nil
+}
+
+// watchNotes returns a report that follows the pools while the tokens are fed to a new state.
+func (e *opened) watchNotes(state *engine.State, ids []int32, tok *tokenizer.Tokenizer) *notesReport {
 	settings := *e.Config().(*memmamba.Config).Memory
 	r := &notesReport{
 		Model: e.source.Name(), Tokens: len(ids), Window: settings.Window, Windows: (len(ids) + settings.Window - 1) / settings.Window,
@@ -170,17 +188,7 @@ func (e *opened) takeNotes(ctx context.Context, ids []int32, tok *tokenizer.Toke
 		}
 		return nil
 	})
-	progress := e.console.progress("text", tokenWords)
-	defer e.console.clear()
-	done := 0
-	for chunk := range slices.Chunk(ids, e.Chunk()) {
-		if _, err := e.Forward(ctx, state, chunk); err != nil {
-			return nil, err
-		}
-		done += len(chunk)
-		progress(int64(done), int64(len(ids)))
-	}
-	return r, nil
+	return r
 }
 
 // follow takes in the pool as it is at the start of a window: notes that are new, and notes that
@@ -208,6 +216,19 @@ func (l *layerNotes) follow(window int64, pool []memmamba.Note, pieces []string)
 // kept are the notes in the pool after the text.
 func (l *layerNotes) kept() []*note {
 	return slices.DeleteFunc(slices.Clone(l.Notes), func(n *note) bool { return n.Left != nil })
+}
+
+// keptOf counts the tokens from the first of span to behind its last that are in the pool of a layer after the text.
+func (r *notesReport) keptOf(span [2]int) int {
+	kept := map[int64]bool{}
+	for _, layer := range r.Layers {
+		for _, n := range layer.kept() {
+			if n.Position >= int64(span[0]) && n.Position < int64(span[1]) {
+				kept[n.Position] = true
+			}
+		}
+	}
+	return len(kept)
 }
 
 // pieces is the text that each token completes; a token that ends inside a character has none.

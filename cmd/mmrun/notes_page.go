@@ -24,6 +24,7 @@ type pageData struct {
 	Window int         `json:"W"`
 	Tokens []string    `json:"tokens"`
 	Layers []pageLayer `json:"layers"`
+	Fact   [2]int      `json:"fact"` // tokens that are framed, from the first to behind the last
 }
 
 type pageLayer struct {
@@ -34,7 +35,7 @@ type pageLayer struct {
 
 // writePage writes one page that needs nothing else.
 func (r *notesReport) writePage(path string) error {
-	data := pageData{Window: r.Window, Tokens: r.pieces}
+	data := pageData{Window: r.Window, Tokens: r.pieces, Fact: r.fact}
 	written, kept := 0, 0
 	for _, layer := range r.Layers {
 		p := pageLayer{Reads: layer.Reads, Before: layer.Before, Notes: [][3]float64{}}
@@ -64,7 +65,7 @@ func (r *notesReport) writePage(path string) error {
 	return writeFile(path, func(w io.Writer) error {
 		return notesTemplate.Execute(w, map[string]any{
 			"Model": r.Model, "CSS": template.CSS(notesCSS), "JS": template.JS(notesJS), "Data": data,
-			"Facts": facts, "Triggered": s.Triggered(),
+			"Facts": facts, "Triggered": s.Triggered(), "Fact": r.fact[1] > 0,
 		})
 	})
 }

@@ -219,7 +219,7 @@ func (r *passkeyReport) text() string {
 	return text.String()
 }
 
-// panels is a heat map for every model.
+// panels is a heat map for every model; several stand side by side.
 func (r *passkeyReport) panels() []plot.Panel {
 	var panels []plot.Panel
 	for _, m := range r.Models {
@@ -238,5 +238,5 @@ func (r *passkeyReport) panels() []plot.Panel {
 		}
 		panels = append(panels, h)
 	}
-	return panels
+	return beside(panels)
 }

@@ -154,7 +154,7 @@ func (r *perplexityReport) panels() []plot.Panel {
 	if len(r.Models[0].Contexts) < 2 {
 		return []plot.Panel{byPosition}
 	}
-	return []plot.Panel{byContext, byPosition}
+	return beside([]plot.Panel{byContext, byPosition})
 }
 
 // addFigure adds a point with its error as a band, which is none where the error is not known.

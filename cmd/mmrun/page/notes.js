@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const { tokens, layers, W } = data;
+  const { tokens, layers, W, fact } = data; // fact: the tokens to frame, [first, behind the last]
   const windows = Math.ceil(tokens.length / W);
   const byId = (id) => document.getElementById(id);
   const signs = { "\n": "↵\n", "\r": "␍", "\t": "⇥\t", " ": "␣" };
@@ -55,12 +55,17 @@
     const parts = [];
     for (let w = 0; w < windows; w++) {
       parts.push(`<span class="w" id="w${w}">`);
-      for (let i = w * W; i < Math.min(tokens.length, (w + 1) * W); i++) {
+      const end = Math.min(tokens.length, (w + 1) * W);
+      for (let i = w * W; i < end; i++) {
+        const framed = i >= fact[0] && i < fact[1];
+        if (framed && (i === fact[0] || i === w * W)) parts.push('<span class="fact">');
+        if (!framed && i === fact[1] && i > w * W && fact[1] > fact[0]) parts.push("</span>");
         const note = at.get(i);
         if (!note) { parts.push(escape(tokens[i])); continue; }
         const text = tokens[i] === "" ? '<span class="sign">⋯</span>' : visible(tokens[i]);
         parts.push(`<b id="t${i}" data-i="${i}"${note[2] < 0 ? ' class="kept"' : ""} style="--s:${strength(note[1]).toFixed(2)}">${text}</b>`);
       }
+      if (end > fact[0] && end <= fact[1]) parts.push("</span>");
       parts.push("</span>");
     }
     byId("text").innerHTML = parts.join("");
@@ -228,6 +233,10 @@
   addEventListener("resize", drawMap);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawMap);
 
+  const toFact = byId("to-fact"); // where there is a fact to frame
+  if (toFact) toFact.addEventListener("click", () => document.querySelector("#text .fact").scrollIntoView({ behavior: "smooth", block: "center" }));
+
   redraw();
   drawMap();
+  if (toFact && location.hash === "#fact") document.querySelector("#text .fact").scrollIntoView({ block: "center" });
 })();

@@ -10,10 +10,14 @@ import (
 // The texts of the passkey task (as in arXiv 2305.16300). Each is encoded by itself and their tokens
 // are joined.
 const (
-	passkeyFiller   = " The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
-	passkeyNeedle   = " The pass key is %[1]s. Remember it. %[1]s is the pass key."
-	passkeyQuestion = " What is the pass key? The pass key is"
+	passkeyFiller = " The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
+	passkeyNeedle = " The pass key is %[1]s. Remember it. %[1]s is the pass key."
+	// PasskeyQuestion stands at the end of a prompt.
+	PasskeyQuestion = " What is the pass key? The pass key is"
 )
+
+// Needle is the text that tells a key.
+func Needle(key string) string { return fmt.Sprintf(passkeyNeedle, key) }
 
 // A Passkey is the task of finding five digits in a long filler.
 type Passkey struct {
@@ -34,7 +38,7 @@ func NewPasskey(encode corpus.Encoder, filler []int32) (*Passkey, error) {
 	if len(p.filler) == 0 {
 		return nil, errors.New("the filler has no tokens")
 	}
-	p.question, err = encode(passkeyQuestion)
+	p.question, err = encode(PasskeyQuestion)
 	return p, err
 }
 
@@ -58,7 +62,7 @@ func (p *Passkey) Prompts(seed uint64, length, depths, trial int) ([]Prompt, err
 func Depth(i, n int) float64 { return (float64(i) + 0.5) / float64(n) }
 
 func (p *Passkey) prompt(key string, from, length int, depth float64) ([]int32, error) {
-	needle, err := p.encode(fmt.Sprintf(passkeyNeedle, key))
+	needle, err := p.encode(Needle(key))
 	if err != nil {
 		return nil, err
 	}
