@@ -14,17 +14,17 @@ RUNNING := Interrupt|BrokenPipe|Batch|Serve|Chat|Pull
 GOTEST := go test -count=1 -timeout 20m
 PROMPT ?= It was a bright morning, and
 
-.PHONY: help demo test build shaders lint test-quick test-validate test-widths test-race test-amd fuzz load test-node clean
+.PHONY: help demo test build pictures shaders lint test-quick test-validate test-widths test-race test-amd fuzz load test-node clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Install what is missing, build, generate text with the bundled model, and have it find keys
+demo: ## Install what is missing, build, generate text, and have the bundled model and its twin look for a hidden fact
 	@tools/setup.sh
 	@printf '\n%s\n' "$(PROMPT)"
 	@bin/mmrun generate --prompt "$(PROMPT)" --max-tokens 300 --temp 0.7 --seed 1
-	@printf '\nFive digits hidden in 4,096 tokens of other text, asked for at the end, with the memory and without:\n\n'
-	@bin/mmrun passkey --quiet --lengths 4096 --trials 1 --against models/novels-twin
+	@printf '\nFive digits are hidden in a novel, and asked for at its end, with notes and without:\n\n'
+	@bin/mmrun demo --quiet --html bin/demo.html
 
 test: ## Install what is missing and run every test, every way
 	@tools/setup.sh test
@@ -32,6 +32,9 @@ test: ## Install what is missing and run every test, every way
 
 build: ## Build bin/mmrun
 	@go build -buildvcs=false -o bin/mmrun ./cmd/mmrun
+
+pictures: build ## Make the README's pictures anew (needs Chromium)
+	@tools/pictures.sh
 
 shaders: ## Rebuild shaders/spv (needs glslc and spirv-tools)
 	@tools/glslc.sh
