@@ -8,6 +8,7 @@ import (
 	"hash"
 
 	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/ops/check"
 	"github.com/mmrun/mmrun/quant"
 	"github.com/mmrun/mmrun/vk"
 )
@@ -29,7 +30,7 @@ func Open(src checkpoint.Source, o Options) (*Model, error) {
 	} else if to != nil {
 		m.quantize = to.Name
 	}
-	if m.device, err = vk.Open(vk.Options{Device: o.Device, Disable: o.Disable, Validate: o.Validate}); err != nil {
+	if m.device, err = check.Open(vk.Options{Device: o.Device, Disable: o.Disable, Validate: o.Validate}, o.Warn); err != nil {
 		return nil, err
 	}
 	if err = m.open(files, to, o); err == nil {

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/mmrun/mmrun/vk"
@@ -42,6 +43,16 @@ func (p *Program) Dispatches() int {
 		}
 	}
 	return count
+}
+
+// Kernels are the names of those that a run of the program starts, each once, in order of first call.
+func (p *Program) Kernels() (names []string) {
+	for _, n := range p.nodes {
+		if n.pipeline != nil && !slices.Contains(names, n.pipeline.Name()) {
+			names = append(names, n.pipeline.Name())
+		}
+	}
+	return names
 }
 
 // Barriers is how many barriers stand between them.

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -137,12 +138,32 @@ type OpTime struct {
 	Cost
 }
 
+var errUntimed = errors.New("the recording has no time stamps")
+
 // Times returns what each op took in the last run of a timed recording, in order of first call, and what
 // it cost with as many tokens before the pass as At has said.
 func (r *Recording) Times() ([]OpTime, error) {
 	if !r.timed {
-		return nil, fmt.Errorf("the recording has no time stamps")
+		return nil, errUntimed
 	}
+	return r.times(func(n *node) string { return n.op })
+}
+
+// Kernels is Times by the names of kernels, without copies.
+func (r *Recording) Kernels() ([]OpTime, error) {
+	if !r.timed {
+		return nil, errUntimed
+	}
+	return r.times(func(n *node) string {
+		if n.pipeline == nil {
+			return ""
+		}
+		return n.pipeline.Name()
+	})
+}
+
+// times adds up the nodes that have the same name, and leaves out those without.
+func (r *Recording) times(name func(n *node) string) ([]OpTime, error) {
 	var ops []OpTime
 	index := map[string]int{}
 	for _, p := range r.pieces {
@@ -152,11 +173,15 @@ func (r *Recording) Times() ([]OpTime, error) {
 		}
 		for i := range p.nodes {
 			n := &p.nodes[i]
-			at, ok := index[n.op]
+			op := name(n)
+			if op == "" {
+				continue
+			}
+			at, ok := index[op]
 			if !ok {
 				at = len(ops)
-				index[n.op] = at
-				ops = append(ops, OpTime{Op: n.op})
+				index[op] = at
+				ops = append(ops, OpTime{Op: op})
 			}
 			ops[at].Calls++
 			ops[at].Time += stamps[i+1] - stamps[i]

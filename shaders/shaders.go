@@ -3,10 +3,13 @@
 package shaders
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 )
 
 //go:embed spv
@@ -15,6 +18,9 @@ var modules embed.FS
 // Load returns the SPIR-V of a variant, such as "gemv.f32.texel": the stem of the .comp file and
 // one key for each of its axes.
 func Load(name string) ([]byte, error) {
+	if code, ok := swapped.Load(name); ok {
+		return code.([]byte), nil
+	}
 	data, err := modules.ReadFile("spv/" + name + ".spv")
 	if err != nil {
 		return nil, fmt.Errorf("shader %q is not built in", name)
@@ -38,4 +44,24 @@ func Names() []string {
 		files[i] = strings.TrimSuffix(strings.TrimPrefix(file, "spv/"), ".spv")
 	}
 	return files
+}
+
+var swapped sync.Map // code by name
+
+// Swap has Load return other code for a variant until back is called: for tests of what becomes of a wrong one.
+func Swap(name string, code []byte) (back func()) {
+	swapped.Store(name, code)
+	return func() { swapped.Delete(name) }
+}
+
+// Fingerprint tells builds apart: it changes with any shader.
+func Fingerprint() (string, error) {
+	manifest, err := modules.ReadFile("spv/MANIFEST")
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	h.Write(manifest)
+	swapped.Range(func(_, code any) bool { h.Write(code.([]byte)); return true })
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }

@@ -3,7 +3,6 @@ package vk
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc64"
@@ -70,15 +69,11 @@ func (d *Device) openCache(dir string) error {
 
 // cachePath is the file for a device and driver.
 func cachePath(dir string, p *physical) (string, error) {
-	if dir == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return "", fmt.Errorf("pipeline cache: %w", err)
-		}
-		dir = filepath.Join(user, "mmrun")
+	path, err := keptPath(dir, p.info, "pipelines", ".bin")
+	if err != nil {
+		return "", fmt.Errorf("pipeline cache: %w", err)
 	}
-	uuid := unsafe.Slice((*byte)(unsafe.Pointer(&p.c.driver_uuid)), 16)
-	return filepath.Join(dir, fmt.Sprintf("pipelines-%08x-%08x-%s.bin", p.info.VendorID, p.info.DeviceID, hex.EncodeToString(uuid))), nil
+	return path, nil
 }
 
 // readCache returns the driver's data in a file; nil without an error when there is no file.

@@ -58,6 +58,7 @@ type Info struct {
 	Driver, DriverInfo string // driver name and version, empty where the driver does not say
 	APIVersion         string // "1.3.230"
 	UUID               string // deviceUUID, usable as Options.Device
+	DriverUUID         string // driverUUID: of the driver's build, where it says so
 	Memory             uint64 // bytes of device-local memory
 	Subgroup           uint32 // lanes of a subgroup
 	Paths              []Path // that the device takes
@@ -105,6 +106,7 @@ func (i *instance) describe(p vulkan.PhysicalDevice) (d *physical, ok bool) {
 	if !ok {
 		return nil, false
 	}
+	driver := unsafe.Slice((*byte)(unsafe.Pointer(&c.driver_uuid)), 16)
 	d.mask = uint64(math.MaxUint64) >> (64 - bits) // 0 bits: no timestamps
 	uuid := unsafe.Slice((*byte)(unsafe.Pointer(&c.uuid)), 16)
 	d.info = Info{
@@ -116,6 +118,7 @@ func (i *instance) describe(p vulkan.PhysicalDevice) (d *physical, ok bool) {
 		DriverInfo: C.GoString(&c.driver_info[0]),
 		APIVersion: vulkan.Version(c.api).String(),
 		UUID:       formatUUID(uuid),
+		DriverUUID: formatUUID(driver),
 		Memory:     d.deviceLocal(),
 		Subgroup:   uint32(c.subgroup),
 		Tile:       [3]int{int(c.tile[0]), int(c.tile[1]), int(c.tile[2])},

@@ -35,7 +35,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 		Metadata:  map[string]any{signalsKey: sig},
 		Commands: []*cli.Command{
 			generateCommand(), chatCommand(), pullCommand(), listCommand(), serveCommand(), stateCommand(), tokenizeCommand(), renderCommand(), benchCommand(), quantizeCommand(),
-			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(),
+			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(), selftestCommand(),
 			demoCommand(), notesCommand(), convertCommand(),
 			perplexityCommand(), passkeyCommand(), keysCommand(), docsCommand(), dropLayerCommand(), fidelityCommand(), latencyCommand(), plotCommand(),
 		},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	kernels "github.com/mmrun/mmrun/ops/check"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -22,7 +23,7 @@ func devicesCommand() *cli.Command {
 
 The limits are those that decide what fits: the largest buffer a shader can see, the largest allocation, shared memory and invocations of a workgroup.
 
-Paths are ways of computing that the device takes; --disable or MMRUN_DISABLE switches them off, for a driver that gets one wrong or to see what one is worth: texel (read weights through texel buffers, which suits software devices), subgroup (sum within subgroups), coopmat (multiply cooperative matrices).
+Paths are ways of computing that the device takes; --disable or MMRUN_DISABLE switches them off, for a driver that gets one wrong or to see what one is worth: texel (read weights through texel buffers, which suits software devices), subgroup (sum within subgroups), coopmat (multiply cooperative matrices). One along which the driver was found to compute wrongly is not listed; mmrun selftest shows why.
 
 Examples:
 mmrun devices
@@ -48,6 +49,11 @@ func devicesAction(c *cli.Context) error {
 	if len(list) == 0 {
 		return vk.ErrNoDevice
 	}
+	for i := range list {
+		if err := leaveOut(&list[i]); err != nil {
+			return err
+		}
+	}
 	if err := printDevices(c, list); err != nil {
 		return err
 	}
@@ -55,6 +61,15 @@ func devicesAction(c *cli.Context) error {
 		return fmt.Errorf("no device matches %q", want)
 	}
 	return nil
+}
+
+// leaveOut takes from a device's paths those along which it is known to compute wrongly, as the opening of a model does.
+func leaveOut(info *vk.Info) error {
+	found, err := kernels.LeftOut("", *info)
+	for _, f := range found {
+		info.Paths = slices.DeleteFunc(slices.Clone(info.Paths), func(p vk.Path) bool { return p == f.Path || f.Path == vk.SubgroupPath && p == vk.CoopMatPath })
+	}
+	return err
 }
 
 func printDevices(c *cli.Context, list []vk.Info) error {
