@@ -73,7 +73,8 @@ type search struct {
 }
 
 // split cuts text at its added tokens and reports tokens and the pieces between them in order.
-// White space that a token strips belongs to the token.
+// White space that a token strips belongs to the token. Tokens that lie in what another strips behind itself
+// are found there all the same, and the text goes on after them, as Hugging Face has it.
 func (m *matcher) split(text string, s search) error {
 	done := 0
 	for i := 0; i < len(text) && !m.empty; {
@@ -92,7 +93,6 @@ func (m *matcher) split(text string, s search) error {
 		}
 		if t.rstrip {
 			to = len(text) - len(strings.TrimLeftFunc(text[to:], unicode.IsSpace))
-			i = to
 		}
 		if done < from {
 			if err := s.piece(done, from); err != nil {

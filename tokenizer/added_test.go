@@ -16,7 +16,7 @@ func TestAddedTokens(t *testing.T) {
 		{"lstrip", `[{"id":300,"content":"##","lstrip":true}]`, "a \n ##  b", "a|<##>| | |b"},
 		{"rstrip", `[{"id":300,"content":"##","rstrip":true}]`, "a ## \u3000 b", "a| |<##>|b"},
 		{"both, in a row", `[{"id":300,"content":"##","lstrip":true,"rstrip":true}]`, " ##  ## ", "<##>|<##>"},
-		{"rstrip takes what another token would", `[{"id":300,"content":"##","rstrip":true},{"id":301,"content":"  "}]`, "##  a  ", "<##>|a|<  >"},
+		{"rstrip, and another token there", `[{"id":300,"content":"##","rstrip":true},{"id":301,"content":"  "}]`, "##   a  ", "<##>|<  >| |a|<  >"},
 		{"single word", `[{"id":300,"content":"ono","single_word":true}]`, "ono,onob bono ono", "<ono>|,|on|o|b| |b|on|o| |<ono>"},
 		{"single word by Unicode", `[{"id":300,"content":"ono","single_word":true}]`, "ono_ono ono\u200D", "on|o|_|on|o| |on|o|\xE2|\x80|\x8D"},
 		{"normalized", `[{"id":300,"content":"e\u0301","normalized":true}]`, "ne\u0301\u00E9", "n|<e\u0301>|<e\u0301>"},
@@ -45,12 +45,23 @@ func TestAddedTokens(t *testing.T) {
 	}
 }
 
-// TestAddedTokenBytes: a token of the vocabulary keeps the vocabulary's bytes, another is literal.
+// TestAddedTokenIDs: an added token has the id that Hugging Face gives it.
+func TestAddedTokenIDs(t *testing.T) {
+	tok := mustParse(t, tiny([][2]string{{"a", "b"}}, fields{
+		"added_tokens": `[{"id":300,"content":"<x>"},{"id":256,"content":"ab"},{"id":301,"content":"<y>"},{"id":1,"content":""},{"id":299,"content":"<z>"}]`,
+	}))
+	ids, err := tok.Encode("<x><y><z>ab")
+	if want := []int32{257, 258, 259, 256}; err != nil || !slices.Equal(ids, want) {
+		t.Errorf("got %v %v, want %v", ids, err, want)
+	}
+}
+
+// TestAddedTokenBytes: every token is written in the alphabet of bytes, where all its characters are in it.
 func TestAddedTokenBytes(t *testing.T) {
 	tok := mustParse(t, tiny([][2]string{{"Ġ", "a"}}, fields{
 		"added_tokens": `[{"id":256,"content":"Ġa"},{"id":257,"content":"Ġb"},{"id":258,"content":"<s>","special":true}]`,
 	}))
-	if got := tok.Decode([]int32{256, 257, 258}); got != " aĠb" {
+	if got := tok.Decode([]int32{256, 257, 258}); got != " a b" {
 		t.Errorf("got %q", got)
 	}
 }

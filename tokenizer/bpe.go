@@ -72,8 +72,8 @@ func (b *bpe) symbols(w string, add func(id int32)) error {
 	for i := 0; i < len(w); {
 		id, n := b.first(w[i:])
 		bytes, isBytes := few[:0], false
-		if id < 0 {
-			bytes, isBytes = inBytes(few[:0], b.byteIDs, w[i:i+n])
+		if id < 0 && b.byteIDs != nil {
+			bytes, isBytes = inBytes(few[:0], b.byteIDs, b.written(w[i:i+n]))
 		}
 		switch {
 		case id >= 0:
@@ -103,6 +103,14 @@ func (b *bpe) first(w string) (id int32, n int) {
 		return id, n
 	}
 	return -1, n
+}
+
+// written is a byte or a character as the vocabulary writes it.
+func (b *bpe) written(s string) string {
+	if b.bytes != nil {
+		return string(charOf[s[0]])
+	}
+	return s
 }
 
 func (b *bpe) missing(s string) error {
@@ -213,7 +221,7 @@ func (e *encoder) pop() uint64 {
 type edges struct {
 	low  [256][256]bool
 	high map[[2]rune]bool
-	all  map[rune]int32 // characters that are tokens; nil over bytes
+	all  map[rune]int32 // characters that are tokens; nil where all are
 }
 
 func (e *edges) add(left, right rune) {

@@ -31,6 +31,10 @@ func VocabOf(data []byte, rows int) (Vocab, error) {
 		return Vocab{}, fmt.Errorf("model.type: %s is not written to GGUF files (BPE is)", f.Model.Type)
 	}
 	v := Vocab{BOS: -1, EOS: -1, Unknown: -1}
+	added := map[string]bool{}
+	for _, a := range f.AddedTokens {
+		added[a.Content] = true
+	}
 	for id, text := range t.tokens {
 		kind := int32(pieceNormal)
 		switch {
@@ -38,7 +42,7 @@ func VocabOf(data []byte, rows int) (Vocab, error) {
 			text, kind = fmt.Sprintf("[PAD%d]", id), pieceUnused
 		case t.kinds[id] == special:
 			kind = pieceControl
-		case t.literals[id]:
+		case added[text]:
 			kind = pieceUserDefined
 		}
 		v.Tokens, v.Types = append(v.Tokens, text), append(v.Types, kind)

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
 )
@@ -22,12 +23,32 @@ type piece struct {
 	place place
 }
 
+// headless is the piece after something in front of it was taken away.
+func (p piece) headless() piece {
+	if p.place == atStart {
+		p.place = inside
+	}
+	return p
+}
+
 // normalizer changes a piece of text.
 type normalizer func(piece) (piece, error)
 
 // onText is a normalizer that does not care where the piece stands.
 func onText(f func(string) string) normalizer {
 	return func(p piece) (piece, error) {
+		p.text = f(p.text)
+		return p, nil
+	}
+}
+
+// removing is a normalizer that may leave out characters: what is left stands at the text's beginning no more if
+// something went before it.
+func removing(f func(string) string) normalizer {
+	return func(p piece) (piece, error) {
+		if _, n := utf8.DecodeRuneInString(p.text); n > 0 && f(p.text[:n]) == "" {
+			p = p.headless()
+		}
 		p.text = f(p.text)
 		return p, nil
 	}
@@ -51,7 +72,7 @@ func strip(left, right bool) normalizer {
 			before := len(p.text)
 			p.text = strings.TrimLeftFunc(p.text, unicode.IsSpace)
 			if len(p.text) < before {
-				p.place = inside
+				p = p.headless()
 			}
 		}
 		if right {
@@ -84,7 +105,9 @@ func replacePattern(re *regexp2.Regexp, content string) normalizer {
 	find := findPattern(re, false)
 	return func(p piece) (piece, error) {
 		var out strings.Builder
+		gone := false
 		err := find(p.text, func(c cut) error {
+			gone = gone || c.hit && content == "" && c.from == 0 && c.to > 0
 			if c.hit {
 				out.WriteString(content)
 			} else {
@@ -92,6 +115,9 @@ func replacePattern(re *regexp2.Regexp, content string) normalizer {
 			}
 			return nil
 		})
+		if gone {
+			p = p.headless()
+		}
 		p.text = out.String()
 		return p, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,7 +12,10 @@ import (
 // readModel makes the model out of the fields of model.
 func (t *Tokenizer) readModel(f *file) (err error) {
 	if f.Model.Type == "Unigram" {
-		t.model, err = t.unigram(f.Model)
+		if t.byteLevel {
+			t.steps = append(t.steps, writeAlphabet) // the vocabulary is written in it, too
+		}
+		t.model, err = unigramOf(f.Model)
 		return err
 	}
 	pairs := f.Model.pairs
@@ -31,7 +35,7 @@ func (t *Tokenizer) readModel(f *file) (err error) {
 		}
 		b.unk = id
 	}
-	if f.Model.ByteFallback && !t.byteLevel {
+	if f.Model.ByteFallback {
 		b.byteIDs = byteTokens(f.Model.ids)
 	}
 	b.fill(f.Model.ids, t.byteLevel, f.Model.IgnoreMerges)
@@ -93,6 +97,14 @@ func (b *bpe) fill(vocab map[string]int64, byteLevel, whole bool) {
 // unknown token, no place is safe and edges stays nil.
 func (b *bpe) findEdges(pairs [][2]string, byteLevel bool) {
 	found := &edges{high: map[[2]rune]bool{}, all: b.chars}
+	if b.bytes != nil && slices.Contains(b.bytes[:], -1) {
+		found.all = map[rune]int32{}
+		for i, id := range b.bytes {
+			if id >= 0 {
+				found.all[rune(i)] = id
+			}
+		}
+	}
 	for _, p := range pairs {
 		_, isByte := byteToken(p[0])
 		_, isByte2 := byteToken(p[1])
@@ -136,9 +148,9 @@ func byteTokens(vocab map[string]int64) *[256]int32 {
 	return &out
 }
 
-// unigram makes the unigram model.
-func (t *Tokenizer) unigram(m *modelField) (*unigram, error) {
-	u := &unigram{trie: newTrie(), scores: m.scores, ids: t.ids, unk: -1}
+// unigramOf makes the unigram model.
+func unigramOf(m *modelField) (*unigram, error) {
+	u := &unigram{trie: newTrie(), scores: m.scores, ids: make(map[string]int32, len(m.ids)), unk: -1}
 	lowest := math.Inf(1)
 	for _, s := range m.scores {
 		lowest = min(lowest, s)
@@ -158,6 +170,7 @@ func (t *Tokenizer) unigram(m *modelField) (*unigram, error) {
 			return nil, fmt.Errorf("model.vocab: %q is not UTF-8", token)
 		}
 		u.trie.add(token, int32(id))
+		u.ids[token] = int32(id)
 	}
 	if m.ByteFallback {
 		u.byteIDs = byteTokens(m.ids)

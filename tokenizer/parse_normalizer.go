@@ -35,9 +35,9 @@ func (l located) normalizer() (normalizer, error) {
 	case "Lowercase":
 		return onText(lowercase), nil
 	case "StripAccents":
-		return onText(stripAccents), nil
+		return removing(stripAccents), nil
 	case "Nmt":
-		return onText(nmt), nil
+		return removing(nmt), nil
 	case "Strip":
 		return strip(isTrue(l.StripLeft, true), isTrue(l.StripRight, true)), nil
 	case "Prepend":
@@ -67,7 +67,13 @@ func (l located) replace() (normalizer, error) {
 	}
 	if l.Pattern != nil && l.Pattern.Regex == nil && l.Pattern.String != nil && *l.Pattern.String != "" {
 		what := *l.Pattern.String
-		return onText(func(s string) string { return strings.ReplaceAll(s, what, content) }), nil
+		return func(p piece) (piece, error) {
+			if content == "" && strings.HasPrefix(p.text, what) {
+				p = p.headless()
+			}
+			p.text = strings.ReplaceAll(p.text, what, content)
+			return p, nil
+		}, nil
 	}
 	re, err := l.compile()
 	if err != nil {
@@ -97,7 +103,7 @@ func (l located) precompiled() (normalizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s.precompiled_charsmap: %w", l.field, err)
 	}
-	return onText(m.byCluster), nil
+	return removing(m.byCluster), nil
 }
 
 // nmt is the normalizer of that name: control characters go, other spaces become a space.

@@ -104,7 +104,7 @@ func (t *Tokenizer) makeRoom(f *file) error {
 			return fmt.Errorf("added_tokens[%d].id: is missing", i)
 		}
 		if a.Content == "" {
-			return fmt.Errorf("added_tokens[%d].content: is missing or empty", i)
+			continue // is nothing
 		}
 		if _, ok := f.Model.ids[a.Content]; ok {
 			continue // has its id
@@ -126,32 +126,43 @@ func (t *Tokenizer) resize(n int) {
 }
 
 // readAddedTokens reads added_tokens. A token that is in the model's vocabulary too keeps the id it has
-// there; of one that is listed twice the first stays; one whose id is another token's gets the next that
-// is free.
+// there, and of one that is listed twice the first stays. The others have the ids that Hugging Face gives
+// them, whatever the file says: one after the other, behind the vocabulary's size and the added tokens before.
+// Where that is another token's, the file's id counts, or the next that is free.
 func (t *Tokenizer) readAddedTokens(f *file) error {
-	seen := map[string]bool{}
+	next := int32(max(len(f.Model.ids), len(f.Model.scores)))
+	seen := map[string]bool{"": true}
 	for _, a := range f.AddedTokens {
 		if seen[a.Content] {
 			continue
 		}
 		seen[a.Content] = true
-		if err := t.addToken(a); err != nil {
+		id, ok := t.ids[a.Content]
+		if !ok {
+			id = next
+			if t.taken(id) {
+				id = int32(*a.ID)
+			}
+			if t.taken(id) {
+				id = int32(len(t.kinds))
+			}
+		}
+		next = max(next, id+1)
+		if err := t.addToken(a, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// taken reports whether a token has the id.
+func (t *Tokenizer) taken(id int32) bool { return int(id) < len(t.kinds) && t.kinds[id] != absent }
+
 // addToken enters one added token.
-func (t *Tokenizer) addToken(a addedToken) error {
-	id, ok := t.ids[a.Content]
-	if !ok {
-		id = int32(*a.ID)
-		if int(id) < len(t.kinds) && t.kinds[id] != absent {
-			id = int32(len(t.kinds))
-		}
+func (t *Tokenizer) addToken(a addedToken, id int32) error {
+	if _, ok := t.ids[a.Content]; !ok {
 		t.resize(int(id) + 1)
-		t.ids[a.Content], t.tokens[id], t.kinds[id], t.literals[id] = id, a.Content, plain, true
+		t.ids[a.Content], t.tokens[id], t.kinds[id] = id, a.Content, plain
 	}
 	if a.Special {
 		t.kinds[id] = special

@@ -109,7 +109,7 @@ func ascii(ranges ...string) runeSet {
 	return out.normal()
 }
 
-// posixClasses are the classes by their names in brackets; \p knows them too.
+// posixClasses are the classes by their names in brackets; \p knows them too, punct with other members.
 var posixClasses = sync.OnceValue(func() map[string]*charClass {
 	alphabetic := tables(unicode.L, unicode.Nl, unicode.Other_Alphabetic)
 	word := append(tables(unicode.M, unicode.Nd, unicode.Pc), alphabetic...).normal()
@@ -126,7 +126,7 @@ var posixClasses = sync.OnceValue(func() map[string]*charClass {
 		"lower":  tables(unicode.Ll, unicode.Other_Lowercase),
 		"upper":  tables(unicode.Lu, unicode.Other_Uppercase),
 		"print":  append(graph, tables(unicode.Zs)...).normal(),
-		"punct":  tables(unicode.P),
+		"punct":  append(tables(unicode.P), ascii("$$", "++", "<>", "^^", "``", "||", "~~")...).normal(),
 		"space":  tables(unicode.White_Space),
 		"xdigit": ascii("09", "af", "AF"),
 		"ascii":  {{0, 0x7F}},
@@ -166,6 +166,7 @@ var namedClasses = sync.OnceValue(func() map[string]*charClass {
 		out[name] = class
 	}
 	out["alphabetic"] = out["alpha"]
+	out["punct"] = out["p"] // without the symbols that [[:punct:]] has
 	return out
 })
 

@@ -9,9 +9,9 @@ import (
 // unigram is the model that takes the path of the highest sum of scores.
 type unigram struct {
 	trie     trie
-	scores   []float64 // by id
-	ids      map[string]int32
-	unk      int32 // -1 without one
+	scores   []float64        // by id
+	ids      map[string]int32 // of the model alone
+	unk      int32            // -1 without one
 	unkScore float64
 	byteIDs  *[256]int32 // byte_fallback
 	single   bool        // sums in single precision, as SentencePiece has them
