@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func (m *machine) attr(of any, name string) (any, error) {
 			return value, nil
 		}
 	case *namespace:
-		if value, ok := v.vars[name]; ok {
+		if value, ok := v.vars.get(text{s: name}); ok {
 			return value, nil
 		}
 	case *loop:
@@ -32,8 +33,15 @@ func (m *machine) attr(of any, name string) (any, error) {
 			return value, nil
 		}
 	case *macro:
-		if name == "name" {
+		switch name {
+		case "name":
 			return text{s: v.def.name}, nil
+		case "arguments":
+			out := &list{tuple: true}
+			for _, p := range v.def.params {
+				out.items = append(out.items, text{s: p})
+			}
+			return out, nil
 		}
 	default:
 		if f := method(of, name); f != nil {
@@ -166,10 +174,17 @@ func (m *machine) slice(of any, e sliceExpr, s *scope) (any, error) {
 
 // entriesOf is a slice of anything, entry by entry.
 func (m *machine) entriesOf(of any, bounds [3]*int64) (any, error) {
-	items, err := m.items(of)
+	if _, isDict := of.(*dict); isDict {
+		return nil, errors.New("unhashable type: 'slice'")
+	}
 	l, isList := of.(*list)
-	if _, isDict := of.(*dict); err != nil || isDict || isList && l.view != "" {
-		return missing(of, "slice"), nil
+	_, isIterator := of.(*iterator)
+	if isIterator || isList && l.view != "" {
+		return nil, fmt.Errorf("'%s' object is not subscriptable", typeName(of))
+	}
+	items, err := m.items(of)
+	if err != nil {
+		return nil, fmt.Errorf("'%s' object is not subscriptable", typeName(of))
 	}
 	indices, err := sliceIndices(bounds, len(items))
 	if err != nil {
@@ -219,6 +234,7 @@ func (r *numbers) slice(bounds [3]*int64, indices []int64) *numbers {
 	if bounds[2] != nil {
 		out.step *= max(min(*bounds[2], maxRange), -maxRange)
 	}
+	out.to = out.from + out.n*out.step
 	return out
 }
 

@@ -111,4 +111,5 @@ type macroDef struct {
 	params   []string
 	defaults []expr
 	body     []stmt
+	reads    map[string]bool // names that are read in the body
 }

@@ -46,8 +46,8 @@ func (m *machine) equal(a, b any, depth int) (bool, error) {
 		return ok, nil
 	case *list:
 		b, ok := b.(*list)
-		if !ok || a.tuple != b.tuple || len(a.items) != len(b.items) {
-			return false, nil
+		if !ok || a.tuple != b.tuple || a.view != b.view || a.view == "dict_values" || len(a.items) != len(b.items) {
+			return a == b, nil
 		}
 		for i := range a.items {
 			if ok, err := m.equal(a.items[i], b.items[i], depth+1); !ok || err != nil {

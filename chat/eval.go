@@ -235,12 +235,19 @@ func (m *machine) callMacro(fn *macro, a args) (any, error) {
 			s.set(name, &undefined{fmt.Sprintf("parameter '%s' was not provided", name)})
 		}
 	}
+	if len(a.pos) > len(d.params) && !d.reads["varargs"] {
+		return nil, fmt.Errorf("macro '%s' takes not more than %d argument(s)", d.name, len(d.params))
+	}
 	kwargs := newDict()
 	for i, name := range a.names {
-		if name == "caller" {
+		switch {
+		case slices.Contains(d.params, name):
+		case name == "caller" && d.reads[name]:
 			s.set(name, a.named[i])
-		} else if !slices.Contains(d.params, name) {
+		case d.reads["kwargs"]:
 			_ = kwargs.set(text{s: name}, a.named[i])
+		default:
+			return nil, fmt.Errorf("macro '%s' takes no keyword argument '%s'", d.name, name)
 		}
 	}
 	varargs := &list{tuple: true}
@@ -362,6 +369,8 @@ func (m *machine) contains(where, what any) (bool, error) {
 		}
 		_, ok := w.get(what)
 		return ok, nil
+	case *iterator:
+		return w.has(m, what)
 	case *namespace, *native, *macro, *loop, nil, bool, int64, float64:
 		return false, fmt.Errorf("argument of type '%s' is not iterable", typeName(where))
 	}

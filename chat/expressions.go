@@ -191,6 +191,9 @@ func (p *parser) primary() (expr, error) {
 		case "none", "None":
 			return constExpr{nil}, nil
 		}
+		if p.named != nil {
+			p.named[t.text] = true
+		}
 		return nameExpr{t.text}, nil
 	case tokString:
 		s := t.text

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -59,7 +60,8 @@ func textFilters() map[string]filter {
 		"indent": indentFilter, "tojson": tojson,
 		"wordcount": simple(func(m *machine, v any) (any, error) {
 			t, err := m.str(v)
-			return int64(len(t.fields(-1))), err
+			words := strings.FieldsFunc(t.s, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+			return int64(len(words)), err
 		}),
 		"truncate": truncateFilter, "urlencode": simple(urlencodeFilter),
 	}
@@ -89,13 +91,13 @@ func listFilters() map[string]filter {
 			items, err := m.items(v)
 			return &list{items: slices.Clone(items)}, err
 		}),
-		"items":   simple(itemsFilter),
+		"items":   lazy(itemsFilter),
 		"reverse": simple(reverseFilter),
 		"join":    joinFilter, "sum": sumFilter, "min": extreme("<"), "max": extreme(">"),
-		"map": mapFilter, "select": chosen(true, false), "reject": chosen(false, false),
-		"selectattr": chosen(true, true), "rejectattr": chosen(false, true),
-		"sort": sortFilter, "dictsort": dictsortFilter, "unique": uniqueFilter,
-		"groupby": groupbyFilter, "batch": batchFilter, "slice": sliceFilter,
+		"map": lazy(mapFilter), "select": lazy(chosen(true, false)), "reject": lazy(chosen(false, false)),
+		"selectattr": lazy(chosen(true, true)), "rejectattr": lazy(chosen(false, true)),
+		"sort": sortFilter, "dictsort": dictsortFilter, "unique": lazy(uniqueFilter),
+		"groupby": groupbyFilter, "batch": lazy(batchFilter), "slice": lazy(sliceFilter),
 	}
 }
 
@@ -198,9 +200,9 @@ func urlencodeFilter(m *machine, v any) (any, error) {
 }
 
 func indentFilter(m *machine, v any, a args) (any, error) {
-	t, err := m.str(v)
-	if err != nil {
-		return nil, err
+	t, isText := v.(text)
+	if !isText {
+		return nil, fmt.Errorf("indent: expected str, not %s", typeName(v))
 	}
 	r := newReader("indent", a)
 	indent := text{s: "    "}
@@ -310,7 +312,7 @@ func floatFilter(_ *machine, v any, a args) (any, error) {
 func roundFilter(_ *machine, v any, a args) (any, error) {
 	r := newReader("round", a)
 	precision, method := r.int("precision", 0), r.text("method", text{s: "common"}).s
-	_, f, isInt, ok := number(v)
+	i, f, isInt, ok := number(v)
 	if !ok {
 		r.fail("type %s doesn't define __round__ method", typeName(v))
 	}
@@ -330,8 +332,8 @@ func roundFilter(_ *machine, v any, a args) (any, error) {
 	default:
 		return nil, fmt.Errorf("method must be common, ceil or floor")
 	}
-	if isInt {
-		return v, nil
+	if isInt && precision >= 0 {
+		return i, nil
 	}
 	if precision >= 0 {
 		rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'f', int(precision), 64), 64)
@@ -341,6 +343,12 @@ func roundFilter(_ *machine, v any, a args) (any, error) {
 }
 
 func truncateFilter(m *machine, v any, a args) (any, error) {
+	if _, isText := v.(text); !isText && v != nil {
+		n, err := length(m, v, args{})
+		if r := newReader("truncate", a); err != nil || n.(int64) <= r.int("length", 255) {
+			return v, err
+		}
+	}
 	t, err := m.str(v)
 	if err != nil {
 		return nil, err

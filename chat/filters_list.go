@@ -12,6 +12,11 @@ func firstFilter(m *machine, v any) (any, error) {
 	if c, ok := m.at(v, 0); ok {
 		return c, nil
 	}
+	if i, ok := v.(*iterator); ok {
+		if c, ok, err := i.next(); ok || err != nil {
+			return c, err
+		}
+	}
 	items, err := m.items(v)
 	if err != nil || len(items) == 0 {
 		return &undefined{"No first item, sequence was empty."}, err
@@ -23,6 +28,9 @@ func lastFilter(m *machine, v any) (any, error) {
 	if c, ok := m.at(v, -1); ok {
 		return c, nil
 	}
+	if _, ok := v.(*iterator); ok {
+		return nil, errNotReversible
+	}
 	items, err := m.items(v)
 	if err != nil || len(items) == 0 {
 		return &undefined{"No last item, sequence was empty."}, err
@@ -30,7 +38,10 @@ func lastFilter(m *machine, v any) (any, error) {
 	return items[len(items)-1], nil
 }
 
-func itemsFilter(_ *machine, v any) (any, error) {
+func itemsFilter(_ *machine, v any, a args) (any, error) {
+	if err := newReader("items", a).done(); err != nil {
+		return nil, err
+	}
 	switch v := v.(type) {
 	case *undefined:
 		return &list{}, nil
@@ -47,10 +58,13 @@ func reverseFilter(m *machine, v any) (any, error) {
 	}
 	items = slices.Clone(items)
 	slices.Reverse(items)
-	if _, ok := v.(text); ok {
+	switch v.(type) {
+	case text:
 		return m.joined(items, text{}, false)
+	case *iterator:
+		return &list{items: items}, m.entries(len(items))
 	}
-	return &list{items: items}, m.entries(len(items))
+	return &iterator{kind: "list_reverseiterator", items: items}, m.entries(len(items))
 }
 
 // joined joins strings; other values are an error when strict, else they are what they print as.
@@ -197,6 +211,9 @@ func extreme(op string) filter {
 }
 
 func mapFilter(m *machine, v any, a args) (any, error) {
+	if !truth(v) {
+		return &list{}, nil
+	}
 	items, err := m.items(v)
 	if err != nil {
 		return nil, err
@@ -230,6 +247,9 @@ func mapFilter(m *machine, v any, a args) (any, error) {
 // chosen is one of the filters that keep some items: those that pass a test, or those that do not.
 func chosen(keep, byAttribute bool) filter {
 	return func(m *machine, v any, a args) (any, error) {
+		if !truth(v) {
+			return &list{}, nil
+		}
 		items, err := m.items(v)
 		if err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ func globals() map[string]any {
 		"dict":            &native{"dict", dictFunc},
 		"raise_exception": &native{"raise_exception", raiseFunc},
 		"strftime_now":    &native{"strftime_now", strftimeFunc},
+		"joiner":          &native{"joiner", joinerFunc},
 	}
 }
 
@@ -39,6 +40,7 @@ func rangeFunc(_ *machine, a args) (any, error) {
 	if max(out.from, to, out.step) > far || min(out.from, to, out.step) < -far {
 		return nil, errRange
 	}
+	out.to = to
 	if out.step > 0 && to > out.from {
 		out.n = (to - out.from + out.step - 1) / out.step
 	}
@@ -59,15 +61,12 @@ func namespaceFunc(m *machine, a args) (any, error) {
 		return nil, err
 	}
 	d := v.(*dict)
-	ns := &namespace{vars: map[string]any{}}
 	for _, key := range d.keys {
-		name, ok := key.(text)
-		if !ok {
+		if _, ok := key.(text); !ok {
 			return nil, errors.New("namespace: keys must be strings")
 		}
-		ns.vars[name.s] = d.at(key)
 	}
-	return ns, nil
+	return &namespace{d}, nil
 }
 
 func dictFunc(m *machine, a args) (any, error) {
@@ -89,6 +88,20 @@ func dictFunc(m *machine, a args) (any, error) {
 		}
 	}
 	return out, m.entries(4 * len(out.keys))
+}
+
+// joinerFunc makes a function that gives nothing the first time it is called, and then a separator.
+func joinerFunc(_ *machine, a args) (any, error) {
+	r := newReader("joiner", a)
+	sep, used := r.text("sep", text{s: ", "}), false
+	return &native{"joiner", func(_ *machine, a args) (any, error) {
+		before := used
+		used = true
+		if !before {
+			return text{}, newReader("joiner", a).done()
+		}
+		return sep, newReader("joiner", a).done()
+	}}, r.done()
 }
 
 func raiseFunc(m *machine, a args) (any, error) {

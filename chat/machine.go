@@ -242,7 +242,7 @@ func (m *machine) assign(target expr, v any, s *scope) error {
 		if !ok {
 			return errors.New("cannot assign attribute on non-namespace object")
 		}
-		ns.vars[t.name] = v
+		return ns.vars.set(text{s: t.name}, v)
 	case listExpr:
 		items, err := m.items(v)
 		if err != nil {
@@ -281,6 +281,8 @@ func (m *machine) items(v any) ([]any, error) {
 			out = append(out, r)
 		}
 		return out, nil
+	case *iterator:
+		return v.rest()
 	case *numbers:
 		if err := m.entries(int(v.n)); err != nil {
 			return nil, err

@@ -106,7 +106,7 @@ type textMethod = func(m *machine, t text, r *reader) (any, error)
 
 func init() {
 	textMethods = map[string]textMethod{}
-	for _, group := range []map[string]textMethod{cuttingMethods(), caseMethods(), otherMethods()} {
+	for _, group := range []map[string]textMethod{cuttingMethods(), caseMethods(), findingMethods(), otherMethods()} {
 		maps.Copy(textMethods, group)
 	}
 }
@@ -143,28 +143,12 @@ func cuttingMethods() map[string]textMethod {
 	}
 }
 
-// otherMethods find, join and fill up.
+// otherMethods replace, join and fill up.
 func otherMethods() map[string]textMethod {
 	return map[string]textMethod{
 		"replace": func(m *machine, t text, r *reader) (any, error) {
 			old, new := r.text("old", text{}), r.text("new", text{})
 			return m.replaced(t, old, new, r.int("count", -1))
-		},
-		"find": func(_ *machine, t text, r *reader) (any, error) {
-			return place(t, r.text("sub", text{}), strings.Index), nil
-		},
-		"rfind": func(_ *machine, t text, r *reader) (any, error) {
-			return place(t, r.text("sub", text{}), strings.LastIndex), nil
-		},
-		"index": func(_ *machine, t text, r *reader) (any, error) {
-			n := place(t, r.text("sub", text{}), strings.Index)
-			if n < 0 {
-				return nil, fmt.Errorf("substring not found")
-			}
-			return n, nil
-		},
-		"count": func(_ *machine, t text, r *reader) (any, error) {
-			return int64(strings.Count(t.s, r.text("sub", text{}).s)), nil
 		},
 		"join": func(m *machine, t text, r *reader) (any, error) {
 			items, err := m.items(r.any("iterable"))
@@ -209,12 +193,17 @@ func caseMethods() map[string]textMethod {
 			}
 			return upperRune(c)
 		}),
-		"isdigit":   all(unicode.IsDigit),
-		"isalpha":   all(unicode.IsLetter),
-		"isalnum":   all(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
-		"isspace":   all(isSpace),
-		"isupper":   cased(unicode.IsUpper, unicode.IsLower),
-		"islower":   cased(unicode.IsLower, unicode.IsUpper),
+		"isdigit": all(unicode.IsDigit),
+		"isalpha": all(unicode.IsLetter),
+		"isalnum": all(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
+		"isspace": all(isSpace),
+		"isupper": cased(unicode.IsUpper, unicode.IsLower),
+		"islower": cased(unicode.IsLower, unicode.IsUpper),
+		"isascii": func(_ *machine, t text, _ *reader) (any, error) { return isASCII(t.s), nil },
+		"istitle": func(_ *machine, t text, _ *reader) (any, error) { return isTitle(t.s), nil },
+		"isprintable": func(_ *machine, t text, _ *reader) (any, error) {
+			return strings.IndexFunc(t.s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0, nil
+		},
 		"isdecimal": all(unicode.IsDigit), "isnumeric": all(unicode.IsNumber),
 	}
 }
@@ -332,15 +321,6 @@ func capitalRune(before, c rune) string {
 		return lowerRune(c)
 	}
 	return headRune(c)
-}
-
-// place is where a part of a string begins, in characters; -1 when it is not there.
-func place(t, part text, index func(s, part string) int) int64 {
-	i := index(t.s, part.s)
-	if i < 0 {
-		return -1
-	}
-	return int64(utf8.RuneCountInString(t.s[:i]))
 }
 
 // justify fills a string up to a width, in front and behind by these shares.

@@ -14,7 +14,8 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
-	loops  int // loops around
+	loops  int             // loops around
+	named  map[string]bool // names that the macro around reads
 }
 
 func parse(src string) ([]stmt, error) {

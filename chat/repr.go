@@ -60,11 +60,17 @@ func (m *machine) repr(b *builder, v any, depth int) error {
 		}
 		b.own("}")
 	case *numbers:
-		b.own(fmt.Sprintf("range(%d, %d", v.from, v.from+v.n*v.step))
+		b.own(fmt.Sprintf("range(%d, %d", v.from, v.to))
 		if v.step != 1 {
 			b.own(fmt.Sprintf(", %d", v.step))
 		}
 		b.own(")")
+	case *namespace:
+		b.own("<Namespace ")
+		if err := m.repr(b, v.vars, depth+1); err != nil {
+			return err
+		}
+		b.own(">")
 	default:
 		b.own("<" + typeName(v) + ">")
 	}

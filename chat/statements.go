@@ -1,5 +1,7 @@
 package chat
 
+import "maps"
+
 func (p *parser) ifStatement() (any, error) {
 	var s ifStmt
 	for {
@@ -138,9 +140,21 @@ func (p *parser) macroStatement() (any, error) {
 	}
 	loops := p.loops
 	p.loops = 0
-	m.body, err = p.block("endmacro")
+	err = p.macroBody(m, "endmacro")
 	p.loops = loops
 	return macroStmt{m}, err
+}
+
+// macroBody reads the body of a macro and what names it reads, which what is around reads, too.
+func (p *parser) macroBody(m *macroDef, end string) (err error) {
+	around := p.named
+	p.named = map[string]bool{}
+	m.body, err = p.block(end)
+	m.reads, p.named = p.named, around
+	if around != nil {
+		maps.Copy(around, m.reads)
+	}
+	return err
 }
 
 func (p *parser) parameters(m *macroDef) error {
@@ -186,7 +200,7 @@ func (p *parser) callStatement() (any, error) {
 	if _, ok := e.(callExpr); !ok {
 		return nil, p.errorf("expected a call")
 	}
-	m.body, err = p.block("endcall")
+	err = p.macroBody(m, "endcall")
 	return callStmt{e, m}, err
 }
 

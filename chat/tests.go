@@ -49,7 +49,7 @@ func kindTests() map[string]test {
 		}),
 		"iterable": kind(func(v any) bool {
 			switch v.(type) {
-			case text, *list, *dict, *numbers, *undefined, *loop:
+			case text, *list, *dict, *numbers, *undefined, *loop, *iterator:
 				return true
 			}
 			return false

@@ -19,8 +19,8 @@ type (
 		keys   []any
 		values map[string]any
 	}
-	namespace struct{ vars map[string]any }
-	numbers   struct{ from, step, n int64 } // range()
+	namespace struct{ vars *dict }
+	numbers   struct{ from, to, step, n int64 } // range()
 	// native is a function of Go.
 	native struct {
 		name string
@@ -101,7 +101,7 @@ func keyOf(v any, depth int) (string, error) {
 			fmt.Fprintf(&b, "%d:%s", len(k), k)
 		}
 		return b.String(), nil
-	case *undefined, *native, *macro, *namespace, *numbers:
+	case *undefined, *native, *macro, *namespace, *numbers, *iterator:
 		return fmt.Sprintf("p%p", v), nil
 	}
 	return "", fmt.Errorf("unhashable type: '%s'", typeName(v))
@@ -136,6 +136,8 @@ func typeName(v any) string {
 		return "Namespace"
 	case *numbers:
 		return "range"
+	case *iterator:
+		return v.kind
 	case *loop:
 		return "LoopContext"
 	case *macro:
