@@ -12,6 +12,8 @@ SHARED := . ./server ./engine/... ./graph ./vk ./checkpoint/... ./tokenizer ./ch
 RUNNING := Interrupt|BrokenPipe|Batch|Serve|Chat|Pull
 # LP_NATIVE_VECTOR_WIDTH and the driver are no input that go's test cache knows of: -count=1.
 GOTEST := go test -count=1 -timeout 20m
+# What mmrun version prints; nothing where this is no clone, or git distrusts it.
+STAMP = -X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%d --format=%cd 2>/dev/null)
 PROMPT ?= It was a bright morning, and
 
 .PHONY: help demo test build pictures shaders lint test-quick test-validate test-widths test-race test-amd fuzz load test-node clean
@@ -31,7 +33,7 @@ test: ## Install what is missing and run every test, every way
 	@$(MAKE) --no-print-directory lint test-quick test-validate test-widths test-race
 
 build: ## Build bin/mmrun
-	@go build -buildvcs=false -o bin/mmrun ./cmd/mmrun
+	@go build -buildvcs=false -ldflags '$(STAMP)' -o bin/mmrun ./cmd/mmrun
 
 pictures: build ## Make the README's pictures anew (needs Chromium)
 	@tools/pictures.sh

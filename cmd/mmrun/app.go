@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 )
@@ -16,7 +14,11 @@ const (
 	groupMemory = "MemMamba"
 
 	groupExperiments = "Measure what a model can do"
+	groupProgram     = "About the program"
 )
+
+// groups are the headings in the order of the list.
+var groups = []string{groupRun, groupCheck, groupMemory, groupExperiments, groupProgram}
 
 // signalsKey is where the app keeps its *signals.
 const signalsKey = "signals"
@@ -38,6 +40,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
 			verifyCommand(), logitsCommand(), inspectCommand(), devicesCommand(), selftestCommand(),
 			demoCommand(), notesCommand(), convertCommand(),
 			perplexityCommand(), passkeyCommand(), keysCommand(), docsCommand(), dropLayerCommand(), fidelityCommand(), latencyCommand(), plotCommand(),
+			versionCommand(), completionCommand(), manCommand(),
 		},
 		Action:                    rootAction,
 		After:                     closeSources,
@@ -75,21 +78,6 @@ func rootAction(c *cli.Context) error {
 		names = append(names, cmd.Name)
 	}
 	return usagef("unknown command %q%s; see mmrun --help", name, didYouMean(name, names))
-}
-
-// version is the module's version, or the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown " + runtime.GOOS + "/" + runtime.GOARCH
-	}
-	v := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
-			v = s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return fmt.Sprintf("%s %s %s/%s", v, info.GoVersion, runtime.GOOS, runtime.GOARCH)
 }
 
 // signalsOf is the signal handling of the running command.

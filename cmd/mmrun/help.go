@@ -37,7 +37,7 @@ func (h *helpPage) app(app *cli.App) {
 	fmt.Fprintf(&h.text, "%s: %s\n", h.style.bold(app.Name), app.Usage)
 	h.heading("Usage")
 	h.line("mmrun COMMAND [FLAGS]")
-	for _, group := range []string{groupRun, groupCheck, groupMemory, groupExperiments} {
+	for _, group := range groups {
 		var rows [][2]string
 		for _, cmd := range app.Commands {
 			if cmd.Category == group {
@@ -61,8 +61,13 @@ func (h *helpPage) app(app *cli.App) {
 func (h *helpPage) command(cmd *cli.Command) {
 	fmt.Fprintf(&h.text, "%s: %s\n", h.style.bold(cmd.HelpName), cmd.Usage)
 	h.heading("Usage")
-	for _, line := range strings.Split(cmd.UsageText, "\n") {
-		h.line(line)
+	for _, usage := range strings.Split(cmd.UsageText, "\n") {
+		for i, line := range wrap(usage, h.width-4) {
+			if i > 0 {
+				line = "  " + line
+			}
+			h.line(line)
+		}
 	}
 	prose, examples, _ := strings.Cut(cmd.Description, examplesMark)
 	if prose != "" {
@@ -108,13 +113,19 @@ func (h *helpPage) flags(flags []cli.Flag) {
 	}
 }
 
-// flagRow is a flag with its placeholder, which its usage text holds in backquotes, and its text.
-func flagRow(flag cli.DocGenerationFlag) [2]string {
-	placeholder, usage := "VALUE", flag.GetUsage()
-	if before, rest, ok := strings.Cut(usage, "`"); ok {
-		name, after, _ := strings.Cut(rest, "`")
-		placeholder, usage = name, before+name+after
+// placeholderOf is the name of a flag's value, which its usage text has in backquotes, and the text without them.
+func placeholderOf(flag cli.DocGenerationFlag) (name, usage string) {
+	before, rest, ok := strings.Cut(flag.GetUsage(), "`")
+	if !ok {
+		return "VALUE", flag.GetUsage()
 	}
+	name, after, _ := strings.Cut(rest, "`")
+	return name, before + name + after
+}
+
+// flagRow is a flag with its placeholder, and its text.
+func flagRow(flag cli.DocGenerationFlag) [2]string {
+	placeholder, usage := placeholderOf(flag)
 	var names []string
 	for _, name := range flag.Names() {
 		names = append(names, dashed(name))
@@ -140,8 +151,12 @@ func (h *helpPage) line(text string) {
 	h.text.WriteString(strings.TrimRight("  "+text, " ") + "\n")
 }
 
-// columns writes name and text side by side; a name too wide for its column has a line of its own.
+// columns writes name and text side by side; a name too wide for its column has a line of its own, as all have where the
+// terminal is too narrow for two columns.
 func (h *helpPage) columns(rows [][2]string, wide int) {
+	if h.width-wide-2 < 30 {
+		wide = 4
+	}
 	for _, row := range rows {
 		name := row[0]
 		for i, line := range wrap(row[1], h.width-wide-2) {

@@ -172,6 +172,25 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// TestHelpOfNarrowTerminals: no line is wider than the terminal, except for examples and single words.
+func TestHelpOfNarrowTerminals(t *testing.T) {
+	for _, width := range []int{30, 52, 80} {
+		for _, cmd := range testApp(io.Discard).Commands {
+			h := &helpPage{width: width}
+			h.command(cmd)
+			prose, _, _ := strings.Cut(h.text.String(), "\nExamples\n")
+			_, prose, _ = strings.Cut(prose, "\n") // the first line is the command's name with what it does
+			for line := range strings.Lines(prose) {
+				words := strings.Fields(line)
+				flag := strings.HasPrefix(strings.TrimSpace(line), "-") // a flag's names stand on one line
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && len(words) > 1 && !flag {
+					t.Errorf("%s at %d columns: a line of %d: %s", cmd.Name, width, n, line)
+				}
+			}
+		}
+	}
+}
+
 func TestWrap(t *testing.T) {
 	got := wrap("one two  three\nfour incomprehensibilities", 9)
 	want := []string{"one two", "three", "four", "incomprehensibilities"}
