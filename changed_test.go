@@ -1,6 +1,7 @@
 package mmrun_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -134,5 +135,23 @@ func TestFileWritten(t *testing.T) {
 	}
 	if err := src.Close(); err != nil {
 		t.Errorf("a file took its place: %v", err)
+	}
+}
+
+// TestHollow: a file of nearly nothing but holes is refused before they become memory.
+func TestHollow(t *testing.T) {
+	model, weights := copied(t, "safetensors")
+	header := []byte(`{"backbone.embeddings.weight":{"dtype":"F32","shape":[1000000,1000],"data_offsets":[0,4000000000]}}`)
+	data := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+	if err := errors.Join(os.WriteFile(weights, data, 0o666), os.Truncate(weights, 4_000_000_000+int64(len(data)))); err != nil {
+		t.Fatal(err)
+	}
+	src, err := checkpoint.Open(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	if _, err := src.Tensors(); err == nil || !strings.HasPrefix(err.Error(), weights+": only ") {
+		t.Errorf("%v", err)
 	}
 }

@@ -147,8 +147,13 @@ func open(p Place) (Source, error) {
 	return nil, fmt.Errorf("%s: there is no model, which is %s", p.Name, strings.Join(known, " or "))
 }
 
-// ReadFile reads a file of fsys of at most MaxFile bytes; name is what errors call it.
+// ReadFile reads a regular file of fsys of at most MaxFile bytes; name is what errors call it.
 func ReadFile(fsys fs.FS, file, name string) ([]byte, error) {
+	if info, err := fs.Stat(fsys, file); err != nil { // before opening: a pipe would block there
+		return nil, reason(name, err)
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
 	f, err := fsys.Open(file)
 	if err != nil {
 		return nil, reason(name, err)

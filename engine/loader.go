@@ -54,6 +54,7 @@ type Loader struct {
 	later    []func() // what fills the matrices
 	progress func(done, total int64)
 	total    int64
+	placed   int64 // bytes on the device so far
 	err      error // until fill
 
 	mu     sync.Mutex // guards what follows
@@ -165,8 +166,19 @@ func (l *Loader) tensor(name string, role Role, shape ...int) checkpoint.Tensor 
 	return t
 }
 
+// Weights on the device may be so many times as large as in their files, and so many bytes on top: padding makes narrow
+// matrices wider.
+const (
+	mostWider   = 16
+	freePadding = 64 << 20
+)
+
 // allocate makes a device buffer that the model owns.
 func (l *Loader) allocate(size int64) vk.Span {
+	if l.placed += size; l.placed > mostWider*l.total+freePadding {
+		l.Fail(Refused(fmt.Errorf("weights of %d bytes would take more than %d on the device, where rows are padded: their shapes are not sound", l.total, l.placed)))
+		return vk.Span{}
+	}
 	b, err := l.device.NewBuffer(size, vk.DeviceLocal)
 	if err != nil {
 		l.Fail(fmt.Errorf("weights: %w", err))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/checkpoint/safetensors"
 	. "github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/engine/probe"
@@ -188,5 +189,22 @@ func TestOpenFailsCleanly(t *testing.T) {
 	want := "model " + dir + ": tensor backbone.layers.5.norm.weight is missing"
 	if _, err := openDir(dir, Options{}); err == nil || err.Error() != want {
 		t.Errorf("%v, want %q", err, want)
+	}
+}
+
+// TestPadding: a model of rows so narrow that padding makes it many times as large is refused before memory is taken.
+func TestPadding(t *testing.T) {
+	c, dir := refmodel.Default(refmodel.Mamba), t.TempDir()
+	c.Vocab, c.Hidden, c.Inner, c.Layers = 1<<20, 1, 2, 1
+	if err := refmodel.WriteRandom(dir, c, refmodel.Random{DType: safetensors.F16}); err != nil {
+		t.Fatal(err)
+	}
+	src, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	if _, err := Open(src, Options{}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "their shapes are not sound") {
+		t.Errorf("%v", err)
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/mmrun/mmrun/internal/infile"
 )
 
 // keys are those of which a request has to have one. Only their hashes are compared, all of them and in the same
@@ -27,7 +28,7 @@ func newKeys(all []string) *keys {
 
 // ReadKeys reads a file with a key a line; empty lines and those that begin with # are none.
 func ReadKeys(name string) ([]string, error) {
-	data, err := os.ReadFile(name)
+	data, err := infile.Read(name, 1<<20)
 	if err != nil {
 		return nil, err
 	}

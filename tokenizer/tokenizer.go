@@ -10,7 +10,7 @@
 // of a training run and have no effect here.
 package tokenizer
 
-import "os"
+import "github.com/mmrun/mmrun/internal/infile"
 
 // Tokenizer is an immutable tokenizer; any number of goroutines may use it.
 type Tokenizer struct {
@@ -44,7 +44,7 @@ const (
 
 // Load reads a tokenizer.json. Errors are one line naming the file and the field.
 func Load(path string) (*Tokenizer, error) {
-	data, err := os.ReadFile(path)
+	data, err := infile.Read(path, infile.Most)
 	if err != nil {
 		return nil, err
 	}

@@ -78,21 +78,21 @@ func cachePath(dir string, p *physical) (string, error) {
 
 // readCache returns the driver's data in a file; nil without an error when there is no file.
 func readCache(path string, p *physical) ([]byte, error) {
-	f, err := os.Open(path)
+	st, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("pipeline cache: %w", err)
 	}
-	defer f.Close()
-	st, err := f.Stat()
+	if !st.Mode().IsRegular() || st.Size() > maxCache { // before opening: a pipe would block there
+		return nil, fmt.Errorf("pipeline cache: %s is not a file of at most %d bytes", path, maxCache)
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline cache: %w", err)
 	}
-	if !st.Mode().IsRegular() || st.Size() > maxCache {
-		return nil, fmt.Errorf("pipeline cache: %s is not a file of at most %d bytes", path, maxCache)
-	}
+	defer f.Close()
 	b := make([]byte, st.Size())
 	if _, err := f.ReadAt(b, 0); err != nil {
 		return nil, fmt.Errorf("pipeline cache: %w", err)

@@ -39,6 +39,7 @@ func Parse(data []byte) ([]checkpoint.Tensor, error) {
 		return nil, fmt.Errorf("data.pkl: %s where a dictionary of tensors is expected", describe(value))
 	}
 	tensors := make([]checkpoint.Tensor, 0, len(d.keys))
+	var total int64
 	for _, key := range d.keys {
 		name, isName := key.(string)
 		v, isView := d.values[key].(*view)
@@ -49,10 +50,16 @@ func Parse(data []byte) ([]checkpoint.Tensor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tensor %s: %w", quote(name), err)
 		}
+		if total += t.Size; total < 0 || total > mostShared*int64(len(data)) {
+			return nil, fmt.Errorf("tensor %s: with it the tensors are more than %d times as large as the file's %d bytes, which they share", quote(name), mostShared, len(data))
+		}
 		tensors = append(tensors, t)
 	}
 	return tensors, nil
 }
+
+// mostShared is how often the numbers of a file may be used, by tensors that share storages or repeat them.
+const mostShared = 16
 
 // What files begin with that are no zip: a pickle of PyTorch before 1.6, which begins with a magic number.
 var magicNumber = []byte("\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")

@@ -314,3 +314,19 @@ func FuzzArchive(f *testing.F) {
 		}
 	})
 }
+
+// TestRepeated: a file of a few bytes whose strides repeat a number, or whose tensors share a storage, stands for no more than
+// some times its size.
+func TestRepeated(t *testing.T) {
+	huge := made(stored(f32, "0", 12), 0, ints(1<<20, 1<<10), ints(0, 0))
+	if _, err := Parse(zipped(t, "x/data.pkl", program("a", huge), "x/data/0", floats(12))); err == nil || !strings.Contains(err.Error(), `tensor "a": with it the tensors are more than 16 times as large`) {
+		t.Errorf("%v", err)
+	}
+	var pairs []string
+	for i := range 2000 {
+		pairs = append(pairs, fmt.Sprint(i), made(stored(f32, "0", 40_000), 0, ints(200, 200), ints(200, 1)))
+	}
+	if _, err := Parse(zipped(t, "x/data.pkl", program(pairs...), "x/data/0", floats(40_000))); err == nil {
+		t.Error("2000 tensors are in one storage")
+	}
+}

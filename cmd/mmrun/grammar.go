@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/grammar"
+	"github.com/mmrun/mmrun/internal/infile"
 )
 
 func grammarFlags() []cli.Flag {
@@ -38,9 +38,9 @@ func readGrammar(c *cli.Context) (*grammar.Grammar, error) {
 		if path == "" {
 			return nil, usagef("--%s needs the name of a file", way.flag)
 		}
-		data, err := os.ReadFile(path)
+		data, err := infile.Read(path, infile.Most)
 		if err != nil {
-			return nil, fileError(path, err)
+			return nil, err
 		}
 		g, err := way.make(data)
 		if err != nil {

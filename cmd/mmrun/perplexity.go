@@ -2,15 +2,14 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
+	"github.com/mmrun/mmrun/internal/infile"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -56,11 +55,11 @@ func perplexityAction(c *cli.Context) error {
 	if err = cmp.Or(err, checkLast(c, lengths)); err != nil {
 		return err
 	}
-	_, from, _, err := openText(c, c.String("file")) // before a model is loaded for nothing
-	if err != nil {
-		return err
+	if file := c.String("file"); file != stdinName { // before a model is loaded for nothing
+		if err := infile.Check(file); err != nil {
+			return err
+		}
 	}
-	from.Close()
 	r := &perplexityReport{File: textName(c.String("file")), Last: c.Int("last")}
 	err = eachModel(c, func(e *opened, tok *tokenizer.Tokenizer, encode corpus.Encoder) error {
 		return r.measure(c, e, tok, encode, lengths)
@@ -132,14 +131,11 @@ func openText(c *cli.Context, path string) (name string, from io.ReadCloser, siz
 	if path == stdinName {
 		return textName(path), io.NopCloser(c.App.Reader), 0, nil
 	}
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
-		return "", nil, 0, fileError(path, err)
+		return "", nil, 0, err
 	}
 	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s: is a directory", path)
-	}
 	if err != nil {
 		f.Close()
 		return "", nil, 0, fileError(path, err)

@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/internal/infile"
 	"github.com/mmrun/mmrun/internal/plot"
 )
 
@@ -125,9 +125,9 @@ func plotAction(c *cli.Context) error {
 
 // readReport reads what an experiment has printed.
 func readReport(path string) (report, error) {
-	data, err := os.ReadFile(path)
+	data, err := infile.Read(path, infile.Most)
 	if err != nil {
-		return nil, fileError(path, err)
+		return nil, err
 	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(data, &keys); err != nil {

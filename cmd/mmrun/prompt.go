@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun/internal/infile"
 )
 
 // stdinName stands for standard input where a text or a file is expected.
@@ -60,28 +61,18 @@ func literal(c *cli.Context, name, text string) (input, error) {
 	return input{name, text}, nil
 }
 
-// readFile reads a whole file, or standard input for "-".
+// readFile reads a whole file or pipe, or standard input for "-", of at most infile.Most bytes.
 func readFile(c *cli.Context, path string) (input, error) {
 	if path == "" {
 		return input{}, usagef("--prompt-file needs the name of a file")
 	}
-	var text strings.Builder // holds the text once, however long it is
 	if path == stdinName {
-		if _, err := io.Copy(&text, c.App.Reader); err != nil {
-			return input{}, fmt.Errorf("standard input: %w", err)
-		}
-		return input{"standard input", text.String()}, nil
+		const name = "standard input"
+		data, err := infile.ReadAll(c.App.Reader, name, infile.Most)
+		return input{name, string(data)}, err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return input{}, fileError(path, err)
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() < 1<<32 {
-		text.Grow(int(info.Size()))
-	}
-	_, err = io.Copy(&text, f)
-	return input{path, text.String()}, fileError(path, err)
+	data, err := infile.Read(path, infile.Most)
+	return input{path, string(data)}, err
 }
 
 // fileError names the file first and the reason last, without the system call.

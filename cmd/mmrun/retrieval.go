@@ -15,6 +15,7 @@ import (
 	"github.com/mmrun/mmrun/internal/experiment/corpus"
 	"github.com/mmrun/mmrun/internal/experiment/retrieval"
 	"github.com/mmrun/mmrun/internal/experiment/stats"
+	"github.com/mmrun/mmrun/internal/infile"
 	"github.com/mmrun/mmrun/internal/plot"
 	"github.com/mmrun/mmrun/tokenizer"
 )
@@ -226,10 +227,16 @@ func checkRetrieval(c *cli.Context) error {
 	return cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), checkPlot(c))
 }
 
-// readOnce refuses standard input for a text that several models read.
+// mostFiller bounds a text that is kept in memory as a whole, in tokens.
+const mostFiller = 1 << 26
+
+// readOnce refuses standard input, and a pipe, for a text that several models read.
 func readOnce(c *cli.Context, flag string) error {
 	if c.IsSet("against") && c.String(flag) == stdinName {
 		return usagef("--%s: standard input can be read once only, and --against reads it again", flag)
+	}
+	if c.IsSet("against") {
+		return infile.Again(c.String(flag))
 	}
 	return nil
 }
@@ -285,6 +292,8 @@ func allTokens(c *cli.Context, path string, encode corpus.Encoder) ([]int32, err
 		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, more...)
+		if ids = append(ids, more...); len(ids) > mostFiller {
+			return nil, fmt.Errorf("%s: above the limit of %d tokens", name, mostFiller)
+		}
 	}
 }

@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/internal/infile"
 )
 
 // stateRoom is what a file may have beyond twice the largest state, which may be another model's.
@@ -26,9 +26,9 @@ func (e *opened) loadState(path string) (*engine.State, error) {
 
 // restore reads a state from a file that may have so many bytes at the most.
 func restore(state *engine.State, path string, limit int64) error {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
-		return fileError(path, err)
+		return err
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))

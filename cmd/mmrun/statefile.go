@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/internal/infile"
 )
 
 // lastTokens is how many of a state's last tokens are shown.
@@ -29,6 +29,9 @@ mmrun state --model ~/models/mamba-130m-hf --json tale.state | jq .position`,
 	}
 }
 
+// mostState bounds a file of which no model says how large its states are, in bytes.
+const mostState = 8 << 30
+
 // stateReport is what --json prints.
 type stateReport struct {
 	File        string  `json:"file"`
@@ -45,9 +48,9 @@ func stateAction(c *cli.Context) error {
 		return usagef("state needs the name of one FILE; see %s --help", c.Command.HelpName)
 	}
 	name := c.Args().First()
-	data, err := os.ReadFile(name)
+	data, err := infile.Read(name, mostState)
 	if err != nil {
-		return fileError(name, err)
+		return err
 	}
 	h, err := engine.ReadSaved(data)
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/mmrun/mmrun/internal/infile"
 )
 
 // talkFile is a conversation as /save writes it.
@@ -32,9 +33,9 @@ func (t *talk) save(path string) error {
 
 // load makes the conversation that in a file. A file that cannot be used changes nothing.
 func (t *talk) load(path string) error {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
-		return fileError(path, err)
+		return err
 	}
 	defer f.Close()
 	limit := 3*t.MaxSavedBytes() + 64<<20

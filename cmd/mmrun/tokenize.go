@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/mmrun/mmrun/checkpoint"
+	"github.com/mmrun/mmrun/internal/infile"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -83,11 +84,12 @@ func chosenTokenizer(c *cli.Context) (*tokenizer.Tokenizer, error) {
 		return nil, usagef("--tokenizer needs the name of a file")
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return tokenizer.Open(os.DirFS(path), func(name string) string { return filepath.Join(path, name) })
+		dir := checkpoint.NewDirectory(checkpoint.Place{Name: path, Path: path, FS: os.DirFS(path)}, nil)
+		return tokenizer.Open(checkpoint.Files(dir), dir.Path)
 	}
-	data, err := os.ReadFile(path)
+	data, err := infile.Read(path, infile.Most)
 	if err != nil {
-		return nil, fileError(path, err)
+		return nil, err
 	}
 	if strings.HasSuffix(path, ".model") {
 		return tokenizer.ParseModel(path, data)
