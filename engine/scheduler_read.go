@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/mmrun/mmrun/graph"
 	"github.com/mmrun/mmrun/vk"
@@ -53,33 +54,52 @@ func (s *Scheduler) drop(j *job, err error) {
 // readOn submits what is read before the next step is done: passes of the requests in turn, as far as the time
 // goes. Where no sequence runs, nobody waits.
 func (s *Scheduler) readOn() error {
-	left := s.o.MaxWait
+	within := s.o.MaxWait
 	if len(s.batch.fed) == 0 {
-		left = max(left, DefaultMaxWait)
+		within = max(within, DefaultMaxWait)
 	}
-	for first := true; first || left > 0; first = false {
-		if s.current == nil {
-			ok, err := s.nextPass()
-			if err != nil || !ok {
-				return err
-			}
+	return help(within, s.readSome)
+}
+
+// help calls some again and again, with what is left of a time and how many pieces it is to do whatever they take, until it
+// does none: the first piece is always done, and none that goes beyond the time after it.
+func help(within time.Duration, some func(left time.Duration, least int) (time.Duration, error)) error {
+	for least := 1; within > 0 || least > 0; least = 0 {
+		takes, err := some(within, least)
+		if err != nil || takes == 0 {
+			return err
 		}
-		pending, takes, err := s.pass.Next(left)
-		if err != nil {
-			return s.batch.fail(err)
-		}
-		s.behind, s.waits = pending, true
-		left -= takes
-		if !s.pass.Done() {
-			continue
-		}
-		j := s.current
-		s.read, s.current, s.pass = append(s.read, j), nil, nil
-		if j.ScorePrompt { // nothing may come between the pass and what reads its residual
-			return nil
-		}
+		within -= takes
 	}
 	return nil
+}
+
+// readSome submits what is next of the prompts, as far as a time goes, at least so many pieces. It returns how long
+// that is thought to take, nothing when the helping ends here.
+func (s *Scheduler) readSome(left time.Duration, least int) (time.Duration, error) {
+	if s.current == nil {
+		ok, err := s.nextPass()
+		if err != nil || !ok {
+			return 0, err
+		}
+	}
+	pending, takes, err := s.pass.Next(left, least)
+	if err != nil {
+		return 0, s.batch.fail(err)
+	}
+	if takes == 0 {
+		return 0, nil
+	}
+	s.behind, s.waits = pending, true
+	if !s.pass.Done() {
+		return takes, nil
+	}
+	j := s.current
+	s.read, s.current, s.pass = append(s.read, j), nil, nil
+	if j.ScorePrompt { // nothing may come between the pass and what reads its residual
+		return 0, nil
+	}
+	return takes, nil
 }
 
 // nextPass makes the pass of the next request in turn the current one, if there is any.

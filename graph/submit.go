@@ -46,8 +46,8 @@ type cutter struct {
 }
 
 // next adds the pieces of the next submission to lists, none when all are through: as many as the
-// device is thought to be done with in the target's time, at least one.
-func (c *cutter) next(lists []*vk.Commands) ([]*vk.Commands, vk.Load) {
+// device is thought to be done with in the target's time, at least so many.
+func (c *cutter) next(lists []*vk.Commands, least int) ([]*vk.Commands, vk.Load) {
 	var all vk.Load
 	for len(c.programs) > 0 {
 		r := c.programs[0]
@@ -57,7 +57,7 @@ func (c *cutter) next(lists []*vk.Commands) ([]*vk.Commands, vk.Load) {
 		}
 		p := &r.pieces[c.piece]
 		more := all.Add(p.at(r.positions))
-		if len(lists) > 0 && c.pace.Time(more) > c.pace.Target {
+		if len(lists) >= least && c.pace.Time(more) > c.pace.Target {
 			break
 		}
 		lists, all = append(lists, p.Commands), more
@@ -84,7 +84,7 @@ func Submit(rs ...*Recording) (last vk.Pending, err error) {
 	device := c.programs[0].device
 	c.pace = device.Pace()
 	for {
-		lists, load := c.next(room[:0])
+		lists, load := c.next(room[:0], 1)
 		if len(lists) == 0 {
 			return last, nil
 		}
@@ -123,9 +123,9 @@ func Slice(rs ...*Recording) *Slices {
 // Done says whether all is submitted.
 func (s *Slices) Done() bool { return len(s.c.programs) == 0 }
 
-// Next submits what the device is thought to do within a time, at least one piece unless all is submitted, and
-// returns how long it is thought to take.
-func (s *Slices) Next(within time.Duration) (vk.Pending, time.Duration, error) {
+// Next submits what the device is thought to do within a time, at least so many pieces of what is left, and returns
+// how long it is thought to take: nothing when nothing was submitted.
+func (s *Slices) Next(within time.Duration, least int) (vk.Pending, time.Duration, error) {
 	if s.Done() {
 		return vk.Pending{}, 0, nil
 	}
@@ -133,7 +133,10 @@ func (s *Slices) Next(within time.Duration) (vk.Pending, time.Duration, error) {
 	device := s.c.programs[0].device
 	s.c.pace = device.Pace()
 	s.c.pace.Target = min(s.c.pace.Target, within)
-	lists, load := s.c.next(room[:0])
+	lists, load := s.c.next(room[:0], least)
+	if len(lists) == 0 {
+		return vk.Pending{}, 0, nil
+	}
 	for len(s.c.programs) > 0 && s.c.piece == len(s.c.programs[0].pieces) {
 		s.c.programs, s.c.piece = s.c.programs[1:], 0
 	}

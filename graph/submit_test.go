@@ -116,7 +116,7 @@ func TestSubmissionsAreShort(t *testing.T) {
 		run := func(rs ...*Recording) {
 			n = 0
 			for c := (cutter{pace: pace, programs: rs}); ; n++ {
-				lists, load := c.next(nil)
+				lists, load := c.next(nil, 1)
 				if len(lists) == 0 {
 					break
 				}
@@ -144,6 +144,33 @@ func TestSubmissionsAreShort(t *testing.T) {
 		if run(short, nil, short); n != test.afterwards {
 			t.Errorf("%s: short programs take %d submissions", test.name, n)
 		}
+	}
+}
+
+// TestSlices: a program in pieces goes as far as a time goes, nothing where that is none, and a piece where one has to.
+func TestSlices(t *testing.T) {
+	s := newSpans(t, 1<<12, 4*4*rows, "x")
+	store(t, s.Slots["x"], counting(4*rows, 1))
+	r := costly(t, s, 6, Cost{Bytes: 5e8, Flops: 1e10}) // each longer than a piece may be
+	slices := Slice(nil, r)
+	if pending, takes, err := slices.Next(1, 0); takes != 0 || err != nil || pending != (vk.Pending{}) || slices.Done() {
+		t.Errorf("nothing fits, and %v is submitted (%v)", takes, err)
+	}
+	var last vk.Pending
+	for n := 1; !slices.Done(); n++ {
+		pending, takes, err := slices.Next(1, 1)
+		if err != nil || takes <= 0 {
+			t.Fatalf("piece %d: %v, %v", n, takes, err)
+		}
+		if last = pending; slices.Done() != (n == len(r.pieces)) || len(r.pieces) < 6 {
+			t.Fatalf("done after %d pieces", n)
+		}
+	}
+	if err := last.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := load(t, s.Slots["x"]), stretched(counting(4*rows, 1), 6); !same(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 
@@ -225,7 +252,7 @@ func TestGrowth(t *testing.T) {
 		want      int // submissions
 	}{{nil, 1}, {[]int64{1, 1, 1}, 1}, {[]int64{1e6, 1}, 3}, {[]int64{1e6, 1e6, 1e6}, 7}} {
 		c, n := cutter{pace: vk.NewPace(vk.Integrated), programs: []*Recording{r.At(test.positions...)}}, 0
-		for lists, _ := c.next(nil); len(lists) > 0; lists, _ = c.next(nil) {
+		for lists, _ := c.next(nil, 1); len(lists) > 0; lists, _ = c.next(nil, 1) {
 			n++
 		}
 		if n != test.want {
