@@ -173,9 +173,20 @@ func SetPieceOfPass(d time.Duration) (undo func()) {
 	return func() { pieceOfPass = before }
 }
 
-// Break has the scheduler's device fail with an error.
+// Break has the scheduler's last device fail with an error.
 func (s *Scheduler) Break(err error) {
-	s.model.mu.Lock()
-	defer s.model.mu.Unlock()
-	s.batch.fail(err)
+	w := s.workers[len(s.workers)-1]
+	w.model.mu.Lock()
+	defer w.model.mu.Unlock()
+	w.batch.fail(err)
+}
+
+// Shares are how many texts have a place with each worker.
+func (s *Scheduler) Shares() (shares []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.workers {
+		shares = append(shares, w.taking)
+	}
+	return shares
 }

@@ -167,23 +167,54 @@ func (l *lane) keep(key recordKey, spans func() graph.Spans) (r *graph.Recording
 	return r, err
 }
 
-// begin makes the lane's state a copy of another, or that of an empty sequence, before so many tokens.
-func (l *lane) begin(from *State, prompt []int32) error {
-	s, m := l.state, l.model
-	l.done, l.tokens, l.step = 0, prompt, false
+// begin makes the lane's state what a request goes on from, or that of an empty sequence, before its prompt.
+func (l *lane) begin(r *Request, saved *savedState) error {
+	s := l.state
+	l.done, l.tokens, l.step = 0, r.Prompt, false
 	s.failed = nil
-	if from == nil {
+	switch {
+	case saved != nil:
+		if err := l.restore(saved); err != nil {
+			return err
+		}
+	case r.From != nil:
+		if err := l.copyOf(r.From); err != nil {
+			return err
+		}
+	default:
 		return s.reset()
 	}
-	if err := m.ready(from); err != nil {
-		return err
-	}
-	if err := s.copyOf(from); err != nil {
-		return err
-	}
+	l.tokens, l.step = append(slices.Clone(s.next), r.Prompt...), len(r.Prompt) == 0
 	s.next = s.next[:0]
-	l.tokens, l.step = append(slices.Clone(from.next), prompt...), len(prompt) == 0
 	return nil
+}
+
+// copyOf makes the lane's state a copy of another, which may be a twin's.
+func (l *lane) copyOf(from *State) error {
+	if from.model == l.model {
+		if err := l.model.ready(from); err != nil {
+			return err
+		}
+		return l.state.copyOf(from)
+	}
+	data, err := from.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	saved, err := l.model.decodeSaved(data)
+	if err != nil {
+		return err
+	}
+	return l.restore(saved)
+}
+
+// restore makes the lane's state a saved one.
+func (l *lane) restore(saved *savedState) error {
+	l.model.settle()                        // restoring goes through the model's own programs
+	if err := l.state.reset(); err != nil { // of what is not saved
+		return err
+	}
+	return l.state.restore(saved)
 }
 
 // next makes ready the next pass of tokens, of those before end and so many at the most unless that is 0, which ends with the logits of the last of them and,

@@ -112,14 +112,15 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		Logits: uint32(len(s.logits)), Recent: uint32(len(s.recent)), Next: uint32(len(s.next)), Block: int64(len(block)),
 	}
 	copy(h.Magic[:], stateMagic)
-	var out bytes.Buffer
-	for _, part := range []any{h, s.logits, s.recent, s.next, block} {
-		if err := binary.Write(&out, binary.LittleEndian, part); err != nil {
+	out := make([]byte, 0, binary.Size(h)+4*(len(s.logits)+len(s.recent)+len(s.next))+len(block)+sha256.Size)
+	for _, part := range []any{h, s.logits, s.recent, s.next} {
+		if out, err = binary.Append(out, binary.LittleEndian, part); err != nil {
 			return nil, fmt.Errorf("state: %w", err)
 		}
 	}
-	digest := sha256.Sum256(out.Bytes())
-	return append(out.Bytes(), digest[:]...), nil
+	out = append(out, block...)
+	digest := sha256.Sum256(out)
+	return append(out, digest[:]...), nil
 }
 
 // UnmarshalBinary makes the state that of a saved one, also after a call that failed. What is no state of this
@@ -131,28 +132,50 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	if err := m.ready(s); err != nil && s.failed == nil {
 		return err
 	}
-	h, body, err := m.openSaved(data)
+	saved, err := m.decodeSaved(data)
 	if err != nil {
-		return fmt.Errorf("saved state: %w", err)
-	}
-	logits, recent, next := make([]float32, h.Logits), make([]int32, h.Recent), make([]int32, h.Next)
-	for _, part := range []any{logits, recent, next} {
-		if err := binary.Read(body, binary.LittleEndian, part); err != nil {
-			return fmt.Errorf("saved state: %w", err)
-		}
-	}
-	block, err := io.ReadAll(body)
-	if err == nil {
-		err = m.checkSaved(block, h, recent, next)
-	}
-	if err != nil {
-		return fmt.Errorf("saved state: %w", err)
-	}
-	if err := s.restoreParts(block, h.Position); err != nil {
 		return err
 	}
-	s.position, s.logits, s.recent, s.next, s.timings, s.failed = h.Position, logits, recent, next, Timings{}, nil
-	if len(logits) == 0 {
+	return s.restore(saved)
+}
+
+// A savedState is a saved state of a model, checked.
+type savedState struct {
+	stateHeader
+	logits       []float32
+	recent, next []int32
+	block        []byte
+}
+
+// decodeSaved reads a saved state and checks everything about it.
+func (m *Model) decodeSaved(data []byte) (*savedState, error) {
+	h, body, err := m.openSaved(data)
+	if err != nil {
+		return nil, fmt.Errorf("saved state: %w", err)
+	}
+	saved := &savedState{stateHeader: h, logits: make([]float32, h.Logits), recent: make([]int32, h.Recent), next: make([]int32, h.Next)}
+	for _, part := range []any{saved.logits, saved.recent, saved.next} {
+		if err := binary.Read(body, binary.LittleEndian, part); err != nil {
+			return nil, fmt.Errorf("saved state: %w", err)
+		}
+	}
+	if saved.block, err = io.ReadAll(body); err == nil {
+		err = m.checkSaved(saved.block, h, saved.recent, saved.next)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("saved state: %w", err)
+	}
+	return saved, nil
+}
+
+// restore makes the state that of a saved one, of which it takes the slices.
+func (s *State) restore(saved *savedState) error {
+	m := s.model
+	if err := s.restoreParts(saved.block, saved.Position); err != nil {
+		return err
+	}
+	s.position, s.logits, s.recent, s.next, s.timings, s.failed = saved.Position, saved.logits, saved.recent, saved.next, Timings{}, nil
+	if len(saved.logits) == 0 {
 		s.logits = nil
 	}
 	if m.programs.restore == nil {

@@ -21,7 +21,10 @@ type Request struct {
 	// neither to be used nor closed before the stream's first token, its end, or one of the calls below.
 	From *State
 
-	// Prompt are the tokens to read. There may be none where From has some.
+	// Saved is the same as a state's MarshalBinary returned it, instead of From.
+	Saved []byte
+
+	// Prompt are the tokens to read. There may be none where From or Saved has some.
 	Prompt []int32
 
 	// Options say how the text is continued; MaxTokens 0 only reads. Progress is called with the model's lock.
@@ -31,7 +34,7 @@ type Request struct {
 	// most likely, MaxLogProbs at the most; nothing with -1.
 	LogProbs int
 
-	// ScorePrompt asks for the same of every token of the prompt but the first; with From, of that too.
+	// ScorePrompt asks for the same of every token of the prompt but the first; with From or Saved, of that too.
 	ScorePrompt bool
 
 	// Checkpoints are after how many of the prompt's tokens Checkpoint is called, ascending, from 1 on. The prompt is
@@ -70,8 +73,8 @@ type TokenProb struct {
 	LogProb float32
 }
 
-// check refuses a request that cannot be met, before anything is done.
-func (m *Model) checkRequest(r *Request) error {
+// checkRequest refuses a request that cannot be met, before anything is done.
+func (m *Model) checkRequest(r *Request, saved *savedState) error {
 	position, n := int64(0), len(r.Prompt)
 	if s := r.From; s != nil {
 		if s.model != m {
@@ -79,7 +82,12 @@ func (m *Model) checkRequest(r *Request) error {
 		}
 		position, n = s.position, n+len(s.next)
 	}
+	if saved != nil {
+		position, n = saved.Position, n+len(saved.next)
+	}
 	switch {
+	case r.From != nil && saved != nil:
+		return fmt.Errorf("a request goes on from a state and from a saved one")
 	case n == 0 && (position == 0 || r.Options.MaxTokens == 0 && r.End == nil):
 		return ErrEmptyPrompt
 	case position+int64(n) > m.sizes.MaxTokens:
@@ -208,6 +216,7 @@ func (t *Stream) tell() {
 // A job is a request under way.
 type job struct {
 	*Request
+	saved   *savedState // of Request.Saved
 	ctx     context.Context
 	forget  func() bool // ctx
 	stream  *Stream

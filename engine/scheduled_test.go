@@ -192,17 +192,20 @@ func drawRequest(r *rapid.T, m *Model, text []int32) Request {
 }
 
 // testScheduled: whatever requests come, go and are cancelled beside it, what a request gets is to the bit what it
-// gets alone: tokens, log-probabilities, and all that its sequence carries at checkpoints and at its end.
-func testScheduled(r *rapid.T, m *Model, text []int32) {
+// gets alone: tokens, log-probabilities, and all that its sequence carries at checkpoints and at its end. Twins take
+// some of the requests on, and what a request goes on from may be saved.
+func testScheduled(r *rapid.T, m *Model, text []int32, twins ...*Model) {
 	r.Helper()
 	wait := rapid.SampledFrom([]time.Duration{1, time.Millisecond, time.Second}).Draw(r, "longest wait")
-	s, n := newScheduler(r, m, SchedulerOptions{Places: between(r, "places", 1, 4), MaxWait: wait}), between(r, "requests", 2, 4)
+	s, n := newScheduler(r, m, SchedulerOptions{Places: between(r, "places", 1, 4), MaxWait: wait, Twins: twins}), between(r, "requests", 2, 4)
 	requests, got, after := make([]Request, n), make([]*seen, n), make([]int, n)
 	var all sync.WaitGroup
 	for i := range n {
 		requests[i], got[i], after[i] = drawRequest(r, m, text), &seen{}, between(r, "cancelled after", -8, 8)
 		one := requests[i]
-		clonesOf(r, &one, got[i])
+		if clonesOf(r, &one, got[i]); one.From != nil && yes(r, "saved") {
+			one.From, one.Saved = nil, save(r, one.From)
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		stream, err := s.Submit(ctx, one)
 		if err != nil {

@@ -10,13 +10,13 @@ import (
 )
 
 // begin gives a request a place.
-func (s *Scheduler) begin(j *job) error {
+func (s *worker) begin(j *job) error {
 	l, err := s.lanes.take()
 	if err != nil {
 		return s.alone(j, err)
 	}
 	j.lane = l
-	if err := l.begin(j.From, j.Prompt); err != nil {
+	if err := l.begin(j.Request, j.saved); err != nil {
 		return s.alone(j, err)
 	}
 	j.stream.begin(len(l.tokens))
@@ -32,7 +32,7 @@ func (s *Scheduler) begin(j *job) error {
 }
 
 // alone ends a request of which something failed. That of the device is everybody's.
-func (s *Scheduler) alone(j *job, err error) error {
+func (s *worker) alone(j *job, err error) error {
 	if j.lane != nil {
 		s.drop(j, err)
 	} else {
@@ -45,7 +45,7 @@ func (s *Scheduler) alone(j *job, err error) error {
 }
 
 // drop ends a request whose prompt was read, with nothing of it under way.
-func (s *Scheduler) drop(j *job, err error) {
+func (s *worker) drop(j *job, err error) {
 	s.lanes.give(j.lane)
 	j.lane = nil
 	j.end(err)
@@ -53,7 +53,7 @@ func (s *Scheduler) drop(j *job, err error) {
 
 // readOn submits what is read before the next step is done: passes of the requests in turn, as far as the time
 // goes. Where no sequence runs, nobody waits.
-func (s *Scheduler) readOn() error {
+func (s *worker) readOn() error {
 	within := s.o.MaxWait
 	if len(s.batch.fed) == 0 {
 		within = max(within, DefaultMaxWait)
@@ -76,7 +76,7 @@ func help(within time.Duration, some func(left time.Duration, least int) (time.D
 
 // readSome submits what is next of the prompts, as far as a time goes, at least so many pieces. It returns how long
 // that is thought to take, nothing when the helping ends here.
-func (s *Scheduler) readSome(left time.Duration, least int) (time.Duration, error) {
+func (s *worker) readSome(left time.Duration, least int) (time.Duration, error) {
 	if s.current == nil {
 		ok, err := s.nextPass()
 		if err != nil || !ok {
@@ -103,7 +103,7 @@ func (s *Scheduler) readSome(left time.Duration, least int) (time.Duration, erro
 }
 
 // nextPass makes the pass of the next request in turn the current one, if there is any.
-func (s *Scheduler) nextPass() (bool, error) {
+func (s *worker) nextPass() (bool, error) {
 	for len(s.reading) > 0 {
 		j := s.reading[0]
 		s.reading = slices.Delete(s.reading, 0, 1)
@@ -125,7 +125,7 @@ func (s *Scheduler) nextPass() (bool, error) {
 
 // most bounds the tokens of a pass while others wait, where that changes no bit: its longest kernel, which nothing
 // can interrupt, is to fit the wait. 0 is as many as there are.
-func (s *Scheduler) most(l *lane) (int, error) {
+func (s *worker) most(l *lane) (int, error) {
 	m := s.model
 	cut, tokens := m.CutTokens(), m.programs.passTokens
 	if cut == 0 || len(s.batch.fed) == 0 {
@@ -144,7 +144,7 @@ func (s *Scheduler) most(l *lane) (int, error) {
 
 // finishPasses deals with passes that are submitted whole. It waits for them, and where no sequence runs for
 // whatever is under way.
-func (s *Scheduler) finishPasses() error {
+func (s *worker) finishPasses() error {
 	if len(s.read) > 0 || len(s.batch.active) == 0 {
 		if err := s.waitRead(); err != nil {
 			return err
@@ -170,7 +170,7 @@ func (s *Scheduler) finishPasses() error {
 }
 
 // finishPass deals with a pass that has run. more says that tokens are left.
-func (s *Scheduler) finishPass(j *job) (more bool, err error) {
+func (s *worker) finishPass(j *job) (more bool, err error) {
 	l := j.lane
 	if j.ScorePrompt {
 		if again, err := s.score(j); err != nil || again {
@@ -200,7 +200,7 @@ func (s *Scheduler) finishPass(j *job) (more bool, err error) {
 }
 
 // score scores a block of a pass's tokens. again says that the next block is to be computed first.
-func (s *Scheduler) score(j *job) (again bool, err error) {
+func (s *worker) score(j *job) (again bool, err error) {
 	l := j.lane
 	if j.block == 0 {
 		l.passed()
@@ -228,7 +228,7 @@ func (s *Scheduler) score(j *job) (again bool, err error) {
 }
 
 // start goes on with a request whose prompt is read: with its first token, unless none is wanted.
-func (s *Scheduler) start(j *job) error {
+func (s *worker) start(j *job) error {
 	l, how := j.lane, over
 	q := &sequence{sampler: j.sampler, job: j}
 	if j.Options.MaxTokens > 0 {

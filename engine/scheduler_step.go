@@ -6,7 +6,7 @@ import (
 )
 
 // step starts the next step of all running sequences.
-func (s *Scheduler) step() error {
+func (s *worker) step() error {
 	running := slices.Clone(s.batch.active)
 	err := s.batch.feed()
 	for _, q := range running {
@@ -25,7 +25,7 @@ func (s *Scheduler) step() error {
 }
 
 // settle waits for the step under way, hands its tokens out and shows what is to be shown of its sequences.
-func (s *Scheduler) settle() error {
+func (s *worker) settle() error {
 	if len(s.batch.fed) == 0 {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (s *Scheduler) settle() error {
 
 // waitRead waits for what was read behind the last step. What running sequences have waited for it is the time
 // since that step.
-func (s *Scheduler) waitRead() error {
+func (s *worker) waitRead() error {
 	if !s.waits {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (s *Scheduler) waitRead() error {
 }
 
 // hand deals with one sequence after a step.
-func (s *Scheduler) hand(q *sequence) error {
+func (s *worker) hand(q *sequence) error {
 	j := q.job
 	if j.Every > 0 && q.position%int64(j.Every) == 0 {
 		if err := s.show(q, nil, j.Checkpoint); err != nil {
@@ -108,7 +108,7 @@ func (s *Scheduler) hand(q *sequence) error {
 }
 
 // show has a function of a request's look at a running sequence, with a token that is not fed or none.
-func (s *Scheduler) show(q *sequence, next []int32, f func(*State)) (err error) {
+func (s *worker) show(q *sequence, next []int32, f func(*State)) (err error) {
 	if s.scratch == nil {
 		if s.scratch, err = s.model.newState(); err != nil {
 			return err
@@ -132,7 +132,7 @@ const (
 )
 
 // emit hands a token, chosen at a position, to a request's reader.
-func (s *Scheduler) emit(j *job, token int32, position int64, logits func() ([]float32, error)) (fate, error) {
+func (s *worker) emit(j *job, token int32, position int64, logits func() ([]float32, error)) (fate, error) {
 	one := Token{ID: token, Stopped: slices.Contains(j.stops, token)}
 	if j.LogProbs >= 0 {
 		all, err := logits()

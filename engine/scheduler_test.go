@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -313,6 +314,43 @@ func TestScheduledChoices(t *testing.T) {
 	}
 }
 
+// TestTwins: requests are shared out among twins, each gets what it gets alone, and when one twin's device fails all end.
+func TestTwins(t *testing.T) {
+	m, twin := wordy(t), wordy(t)
+	text := refmodel.RandomTokens(refmodel.Config{Vocab: 3001}, 8, 90)
+	check(t, 4, func(r *rapid.T) { testScheduled(r, m, text, twin) })
+	s := newScheduler(t, m, SchedulerOptions{Places: 3, Twins: []*Model{twin}})
+	var streams []*Stream
+	for range 3 {
+		streams = append(streams, submit(t, s, t.Context(), endless(1)))
+	}
+	for _, one := range streams {
+		if _, err := one.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.Shares(); !slices.Equal(got, []int{2, 1}) {
+		t.Errorf("three requests are shared out as %v", got)
+	}
+	if stats := s.Stats(); stats.Places != 3 || stats.Reading+stats.Generating != 3 || stats.Queued != 0 {
+		t.Errorf("%+v", stats)
+	}
+	s.Break(fmt.Errorf("broken off: %w", vk.ErrDeviceLost))
+	for i, one := range streams {
+		if _, err := ended(one); !errors.Is(err, vk.ErrDeviceLost) {
+			t.Errorf("stream %d ended with %v", i, err)
+		}
+	}
+	for want, o := range map[string]SchedulerOptions{
+		"its own twin":  {Places: 2, Twins: []*Model{m}},
+		"another model": {Places: 2, Twins: []*Model{openModel(t, goldens(t)[0], Options{})}},
+	} {
+		if _, err := m.NewScheduler(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 // TestSchedulerRefuses: what cannot be met is said at once.
 func TestSchedulerRefuses(t *testing.T) {
 	m := wordy(t)
@@ -332,7 +370,9 @@ func TestSchedulerRefuses(t *testing.T) {
 		"checkpoint 1 after 1 of 1": func(r *Request) {
 			r.Checkpoints, r.Checkpoint = []int{1, 1}, func(*State) {}
 		},
-		"temperature": func(r *Request) { r.Options.Sample.Temperature = -1 },
+		"temperature":          func(r *Request) { r.Options.Sample.Temperature = -1 },
+		"saved state: cut":     func(r *Request) { r.Saved = []byte{1} },
+		"and from a saved one": func(r *Request) { r.From, r.Saved = state, save(t, state) },
 	} {
 		r := short(1)
 		change(&r)
