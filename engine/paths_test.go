@@ -15,7 +15,7 @@ func TestPaths(t *testing.T) {
 	for _, off := range [][]vk.Path{
 		{vk.CoopMatPath}, {vk.TexelPath}, {vk.TexelPath, vk.CoopMatPath}, {vk.TexelPath, vk.SubgroupPath, vk.CoopMatPath},
 	} {
-		for _, name := range []string{"mamba-odd-bf16", "memmamba-priority", "neox-sequential-odd"} {
+		for _, name := range []string{"mamba-odd-bf16", "mamba2-groups-bf16", "memmamba-priority", "neox-sequential-odd"} {
 			t.Run(fmt.Sprintf("%v/%s", off, name), func(t *testing.T) {
 				dir := filepath.Join(goldenDir, name)
 				m, g := openModel(t, dir, Options{Disable: off, Chunk: 64}), readGolden(t, dir)

@@ -176,6 +176,10 @@ type (
 	}
 	gemmCoopSpec struct {
 		finishSpec
+		coopSpec
+	}
+	// coopSpec is the device's cooperative matrices.
+	coopSpec struct {
 		m, n, k      int
 		subgroupSize uint32 `glsl:"SUBGROUP_SIZE"`
 	}
@@ -194,13 +198,17 @@ func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	}
 	kernel := w.kernel("gemm", gemmSpec{f.spec(), fetchLanes(g)})
 	if g.Access() == graph.CoopMat {
-		info := g.Device().Info()
-		kernel = w.kernel("gemm_coop", gemmCoopSpec{f.spec(), info.Tile[0], info.Tile[1], info.Tile[2], info.Subgroup})
+		kernel = w.kernel("gemm_coop", gemmCoopSpec{f.spec(), coopOf(g)})
 		kernel.Plain = true
 	}
 	g.Call(op, kernel,
 		[]graph.Value{params(g), x, w.matrix(g, op), bias, add, gatex, gate, y},
 		productOf(w, x), [3]int{graph.Groups(w.Rows, tilePanels*PanelRows), graph.Groups(x.Rows, tokens), 1}, cost(x, w, y))
+}
+
+func coopOf(g *graph.Graph) coopSpec {
+	info := g.Device().Info()
+	return coopSpec{info.Tile[0], info.Tile[1], info.Tile[2], info.Subgroup}
 }
 
 func cost(x graph.Value, w Weight, y graph.Value) graph.Cost {

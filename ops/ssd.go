@@ -54,8 +54,12 @@ type (
 		n4    int
 		lanes uint32
 	}
-	ssdTileSpec  struct{ aligned bool } // of a GPU
-	ssdLanesSpec struct {               // of a software device
+	ssdTileSpec struct{ aligned bool } // of a GPU
+	ssdCoopSpec struct {               // of one with cooperative matrices
+		ssdTileSpec
+		coopSpec
+	}
+	ssdLanesSpec struct { // of a software device
 		ssdTileSpec
 		own   int
 		lanes uint32
@@ -151,6 +155,18 @@ func (p *ssdPass) lanes(own int) ssdLanesSpec {
 	return ssdLanesSpec{p.tiles(), own, fetchLanes(p.Graph)}
 }
 
+// product is a GPU's kernel for products of matrices in square tiles, by cooperative matrices where it has them.
+func (p *ssdPass) product(plain, coop graph.Kernel) graph.Kernel {
+	if p.Access() == graph.CoopMat {
+		coop.Plain = true
+		return coop
+	}
+	return plain
+}
+
+// coop are the constants of such a kernel that reads channels of heads.
+func (p *ssdPass) coop() ssdCoopSpec { return ssdCoopSpec{p.tiles(), coopOf(p.Graph)} }
+
 // decay finds the time steps and what they add up to.
 func (p *ssdPass) decay() {
 	p.delta, p.cum = p.Temp(p.Heads, p.chunks*chunk), p.Temp(2*p.Heads, p.chunks*chunk)
@@ -162,7 +178,8 @@ func (p *ssdPass) decay() {
 // dual multiplies what tokens of a chunk ask with what they offer.
 func (p *ssdPass) dual() {
 	p.scores = p.Temp(p.Groups*p.chunks*chunk, chunk)
-	kernel, groups := graph.Kernel{Shader: "ssd_scores"}, p.chunks
+	kernel := p.product(graph.Kernel{Shader: "ssd_scores"}, graph.Kernel{Shader: "ssd_scores_coop", Spec: coopOf(p.Graph)})
+	groups := p.chunks
 	if p.Software() {
 		kernel, groups = graph.Kernel{Shader: "ssd_scores_lanes", Spec: lanesSpec{fetchLanes(p.Graph)}}, graph.Groups(p.z.Rows, 8)
 	}
@@ -184,7 +201,8 @@ func (p *ssdPass) carry() {
 			p.told, [3]int{p.Heads * graph.Groups(p.HeadDim, 16), graph.Groups(N, 32*own), 1}, cost)
 		return
 	}
-	p.Call("ssd_state", graph.Kernel{Shader: "ssd_state", Spec: p.tiles()}, []graph.Value{params(p.Graph), p.xBC, p.delta, p.cum, p.starts},
+	kernel := p.product(graph.Kernel{Shader: "ssd_state", Spec: p.tiles()}, graph.Kernel{Shader: "ssd_state_coop", Spec: p.coop()})
+	p.Call("ssd_state", kernel, []graph.Value{params(p.Graph), p.xBC, p.delta, p.cum, p.starts},
 		p.told, [3]int{p.Heads * graph.Groups(p.HeadDim, side), graph.Groups(N, side), p.chunks}, cost)
 	p.Call("ssd_carry", graph.Kernel{Shader: "ssd_carry"}, []graph.Value{params(p.Graph), p.cum, p.h, p.starts},
 		p.told, [3]int{graph.Groups(E*N/4, 64), 1, 1}, graph.Cost{Bytes: 2 * p.starts.Bytes()})
@@ -194,7 +212,8 @@ func (p *ssdPass) carry() {
 func (p *ssdPass) join(y graph.Value) {
 	T, E, N := y.Rows, y.Cols, p.h.Cols
 	wide := p.HeadDim + E - p.Heads*p.HeadDim // the last head's channels with the padding
-	kernel, tile, groups := graph.Kernel{Shader: "ssd_scan", Spec: p.tiles()}, side, p.chunks
+	kernel := p.product(graph.Kernel{Shader: "ssd_scan", Spec: p.tiles()}, graph.Kernel{Shader: "ssd_scan_coop", Spec: p.coop()})
+	tile, groups := side, p.chunks
 	if p.Software() {
 		own := min(2, graph.Groups(wide, 32))
 		kernel, tile, groups = graph.Kernel{Shader: "ssd_scan_lanes", Spec: p.lanes(own)}, 32*own, graph.Groups(T, 16)

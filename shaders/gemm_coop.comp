@@ -6,6 +6,7 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #include "gemm.glsl"
+#include "nearest.glsl"
 
 // y[t] = W x[t] for many tokens by cooperative matrices, a workgroup 64 tokens and 64 rows. Factors are
 // float16 there, which is not enough: an activation is split into the nearest float16 and 2¹¹ times
@@ -22,15 +23,12 @@ const float DOWN = 1.0 / 256, REST = 2048;
 
 layout(local_size_x = THREADS) in;
 shared float16_t xs[2][SIDE * STRIDE], ws[2][SIDE * STRIDE]; // the nearest, and the rest
-shared float result[SIDE * (SIDE + 4)];
+shared float result[SIDE / 2 * (SIDE + 4)]; // of one half of the tokens after the other: shared memory may be 32 KiB
 
 #define Sums coopmat<float, gl_ScopeSubgroup, M, N, gl_MatrixUseAccumulator>
 Sums big[TILES], small[TILES];
 
 uint index = gl_LocalInvocationIndex;
-
-// Packing rounds to float16 for good: a compiler may take a conversion there and back for nothing.
-vec4 nearest(vec4 v) { return vec4(unpackHalf2x16(packHalf2x16(v.xy)), unpackHalf2x16(packHalf2x16(v.zw))); }
 
 #define split(to, at, v, exact) { \
 	vec4 near32_ = nearest(v); \
@@ -90,15 +88,19 @@ void main() {
 		multiply();
 		barrier();
 	}
-	for (uint i = 0; i < TILES; i++) {
-		uint tile = gl_SubgroupID * TILES + i, t = tile / (SIDE / N) * M, m = tile % (SIDE / N) * N;
-		Sums sum = (big[i] + small[i] * (1 / REST)) * (1 / DOWN);
-		coopMatStore(sum, result, t * (SIDE + 4) + m, SIDE + 4, gl_CooperativeMatrixLayoutRowMajor);
-	}
-	barrier();
-	for (uint i = index; i < SIDE * SIDE; i += THREADS) {
-		uint t = t0 + i / SIDE, m = first * 8 + i % SIDE;
-		if (t < T && m < push.panels * 8)
-			y[t * push.panels * 8 + m] = finish(t, m, result[i / SIDE * (SIDE + 4) + i % SIDE]);
+	for (uint from = 0; from < SIDE; from += SIDE / 2) {
+		for (uint i = 0; i < TILES; i++) {
+			uint tile = gl_SubgroupID * TILES + i, t = tile / (SIDE / N) * M, m = tile % (SIDE / N) * N;
+			if (t / (SIDE / 2) * (SIDE / 2) == from)
+				coopMatStore((big[i] + small[i] * (1 / REST)) * (1 / DOWN), result, (t - from) * (SIDE + 4) + m,
+					SIDE + 4, gl_CooperativeMatrixLayoutRowMajor);
+		}
+		barrier();
+		for (uint i = index; i < SIDE / 2 * SIDE; i += THREADS) {
+			uint t = t0 + from + i / SIDE, m = first * 8 + i % SIDE;
+			if (t < T && m < push.panels * 8)
+				y[t * push.panels * 8 + m] = finish(t, m, result[i / SIDE * (SIDE + 4) + i % SIDE]);
+		}
+		barrier();
 	}
 }

@@ -24,6 +24,13 @@ void clear() {
 		to[(k) + c_][i] = v_[c_]; \
 }
 
+// spread places one number of each of four rows or columns, from the i-th on, as the k-th of the step.
+#define spread(to, i, k, v) { \
+	vec4 v_ = v; \
+	for (uint c_ = 0; c_ < 4; c_++) \
+		to[k][(i) + c_] = v_[c_]; \
+}
+
 // multiply adds the products of what was brought, and lets the next be brought.
 void multiply() {
 	barrier();
@@ -39,5 +46,8 @@ void multiply() {
 	}
 	barrier();
 }
+
+// total leaves in sum what was added up.
+void total() {}
 
 #endif
