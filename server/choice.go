@@ -48,7 +48,6 @@ type choice struct {
 	index  int
 	stream stream
 	cancel context.CancelFunc
-	from   *engine.State // what it goes on from, until it has been copied; may be nil
 
 	tok    *tokenizer.Tokenizer
 	text   *mmrun.Text
@@ -85,9 +84,6 @@ type piece struct {
 func (c *choice) next(ctx context.Context) (piece, error) {
 	for {
 		t, err := c.stream.Next(ctx)
-		if err == nil || ctx.Err() == nil {
-			c.freeFrom()
-		}
 		if errors.Is(err, io.EOF) || err == nil && t.Stopped {
 			return c.end(c.begin()), nil
 		}
@@ -168,20 +164,5 @@ func (c *choice) give(text, finish string) piece {
 	return p
 }
 
-// freeFrom gives back the state that the answer goes on from.
-func (c *choice) freeFrom() {
-	if c.from != nil {
-		c.from.Close()
-		c.from = nil
-	}
-}
-
-// close ends an answer wherever it is. The state it goes on from may be being copied until the stream says
-// something, which it does soon.
-func (c *choice) close() {
-	c.cancel()
-	if c.from != nil {
-		c.stream.Next(context.Background())
-		c.freeFrom()
-	}
-}
+// close ends an answer wherever it is.
+func (c *choice) close() { c.cancel() }

@@ -88,7 +88,7 @@ func (s *Server) load() (l serverLoad) {
 		l.queued += stats.Queued
 		l.generating += stats.Generating
 		l.longest = max(l.longest, stats.LongestWait.Seconds())
-		l.memory += float64(o.model.Memory().Allocated)
+		l.memory += float64(o.memory())
 		h.mu.Lock()
 		h.users--
 		h.mu.Unlock()

@@ -18,6 +18,10 @@ type Model struct {
 	Name     string
 	Template *Template
 	Open     func() (*mmrun.Model, error)
+
+	// Copies says, of the model that was opened, how often it is to be opened in all. Each copy has a device of its own
+	// and makes some of the answers. nil is once.
+	Copies func(m *mmrun.Model) int
 }
 
 // A host keeps one model: closed, or open with the scheduler that runs it.
@@ -37,6 +41,7 @@ type host struct {
 type opened struct {
 	host      *host
 	model     *mmrun.Model
+	twins     []*mmrun.Model
 	scheduler scheduler
 	lost      bool // the device; guarded by the host's mu
 }
@@ -131,25 +136,61 @@ func (h *host) load() (*opened, error) {
 	}
 }
 
-func (h *host) tryLoad() (*opened, error) {
+func (h *host) tryLoad() (_ *opened, err error) {
 	start := time.Now()
-	m, err := h.Open()
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", h.Name, err)
+	o := &opened{host: h}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("model %s: %w", h.Name, err), o.closeModels())
+		}
+	}()
+	if o.model, err = h.Open(); err != nil {
+		return nil, err
 	}
-	s, err := h.server.newScheduler(m, engine.SchedulerOptions{Places: h.server.o.MaxConcurrent, MaxWait: h.server.o.MaxWait})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("model %s: %w", h.Name, err), m.Close())
+	options := engine.SchedulerOptions{Places: h.server.o.MaxConcurrent, MaxWait: h.server.o.MaxWait}
+	copies := 1
+	if h.Copies != nil {
+		copies = min(h.Copies(o.model), options.Places)
 	}
-	h.server.log.Info("a model is open", "model", h.Name, "device", m.Device().Name, "seconds", time.Since(start).Seconds())
-	return &opened{host: h, model: m, scheduler: s}, nil
+	for range copies - 1 {
+		twin, err := h.Open()
+		if err != nil {
+			return nil, err
+		}
+		o.twins = append(o.twins, twin)
+		options.Twins = append(options.Twins, twin.Model)
+	}
+	if o.scheduler, err = h.server.newScheduler(o.model, options); err != nil {
+		return nil, err
+	}
+	h.server.log.Info("a model is open", "model", h.Name, "device", o.model.Device().Name, "copies", copies, "seconds", time.Since(start).Seconds())
+	return o, nil
 }
 
 // close gives the model back.
 func (o *opened) close() {
-	if err := errors.Join(o.scheduler.Close(), o.model.Close()); err != nil {
+	if err := errors.Join(o.scheduler.Close(), o.closeModels()); err != nil {
 		o.host.server.log.Warn("a model was closed with an error", "model", o.host.Name, "error", err)
 	}
+}
+
+func (o *opened) closeModels() error {
+	if o.model == nil {
+		return nil
+	}
+	err := o.model.Close()
+	for _, twin := range o.twins {
+		err = errors.Join(err, twin.Close())
+	}
+	return err
+}
+
+// memory is what the model and its twins have on their devices.
+func (o *opened) memory() (bytes int64) {
+	for _, m := range append([]*mmrun.Model{o.model}, o.twins...) {
+		bytes += m.Memory().Allocated
+	}
+	return bytes
 }
 
 // closeIdle closes the model if nobody uses it, and says whether it did.

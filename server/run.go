@@ -133,7 +133,6 @@ func (s *Server) submit(ctx context.Context, a *asked, q question, r engine.Requ
 	c := &choice{index: index, cancel: cancel, tok: tok, most: r.Options.MaxTokens, logs: r.LogProbs >= 0}
 	fail := func(err error) (*choice, error) {
 		cancel()
-		c.freeFrom()
 		return nil, err
 	}
 	c.text = mmrun.NewText(tok, a.settings.stop, q.recent...)
@@ -152,16 +151,7 @@ func (s *Server) submit(ctx context.Context, a *asked, q question, r engine.Requ
 		}
 		r.Options.Sample.Constraint = form
 	}
-	if start.data != nil {
-		var err error
-		if c.from, err = a.o.model.NewState(); err == nil {
-			err = c.from.UnmarshalBinary(start.data)
-		}
-		if err != nil {
-			return fail(err)
-		}
-		r.From = c.from
-	}
+	r.Saved = start.data
 	var err error
 	if c.stream, err = a.o.scheduler.Submit(ctx, r); err != nil {
 		return fail(err)
@@ -193,7 +183,6 @@ func (c *choice) drain(ctx context.Context) error {
 	for {
 		_, err := c.stream.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			c.freeFrom()
 			return nil
 		}
 		if err != nil {

@@ -24,7 +24,7 @@ var bounds = map[string][2]int{
 	"chunk": {1, engine.MaxChunk}, "max-tokens": {0, mostGenerated}, "chat max-tokens": {1, mostGenerated},
 	"batch-size": {1, engine.MaxBatch}, "top-k": {0, math.MaxInt32},
 	"n-prompt": {0, mostTokens}, "n-gen": {0, mostTokens}, "repetitions": {1, mostRuns}, "places": {1, engine.MaxBatch},
-	"max-context": {1, 1 << 30}, "max-concurrent": {1, engine.MaxBatch}, "max-queue": {0, 1 << 20},
+	"max-context": {1, 1 << 30}, "max-concurrent": {1, engine.MaxBatch}, "max-queue": {0, 1 << 20}, "copies": {1, engine.MaxBatch},
 	"decimate-base": {1, mostTokens}, "decimate-keep": {1, mostTokens},
 	"length": {1, mostTokens}, "depths": {1, 1000}, "trials": {1, mostRuns}, "keys": {2, retrieval.MostDocuments},
 	"tokens": {4, mostTokens}, "samples": {2, mostTokens}, "generate": {1, mostTokens}, "last": {1, mostTokens},

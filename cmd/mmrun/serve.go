@@ -76,6 +76,8 @@ func boundFlags() []cli.Flag {
 			Usage: "reading prompts may add `TIME` on the device between two tokens of an answer"},
 		&cli.IntFlag{Name: "max-context", Category: category, Value: server.DefaultMaxContext, Usage: "at most `N` tokens of a prompt and its answer"},
 		&cli.IntFlag{Name: "max-concurrent", Category: category, Value: server.DefaultMaxConcurrent, Usage: "make `N` answers of a model at a time"},
+		&cli.IntFlag{Name: "copies", Category: category, DefaultText: "as many as cores for a small model on a software device, else 1",
+			Usage: "open each model `N` times, to make several answers at once"},
 		&cli.IntFlag{Name: "max-queue", Category: category, Value: server.DefaultMaxQueue, Usage: "let `N` further requests wait; others get 429"},
 		&cli.StringFlag{Name: "max-body", Category: category, Value: "16MiB", Usage: "`SIZE` of a request"},
 	}
@@ -200,7 +202,7 @@ func servedModel(c *cli.Context, name string, src source) (server.Model, error) 
 	off, err := disabled(c)
 	options := engine.Options{Device: c.String("device"), Disable: off, Validate: c.Bool("validate"), Chunk: c.Int("chunk"), Quantize: c.String("quantize"),
 		Warn: func(line string) { newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c)).warn("%s", line) }}
-	return server.Model{Name: name, Template: t, Open: func() (*mmrun.Model, error) {
+	return server.Model{Name: name, Template: t, Copies: copiesOf(c, src), Open: func() (*mmrun.Model, error) {
 		undo, err := suitSoftware(src)
 		if err != nil {
 			return nil, err

@@ -2,9 +2,14 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"slices"
 
+	"github.com/urfave/cli/v2"
+
+	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/vk"
 )
 
 const (
@@ -16,13 +21,17 @@ const (
 // chose a number: waking others takes longer than such kernels do. Those grow with the context where a state does. The number is read when the device opens, after which undo leaves the choice to the next
 // model; other drivers do not know of it.
 func suitSoftware(src source) (undo func(), err error) {
-	nothing := func() {}
-	if _, set := os.LookupEnv(threadsVariable); set {
-		return nothing, nil
+	if _, set := os.LookupEnv(threadsVariable); set || !suitsOneThread(src) {
+		return func() {}, nil
 	}
+	return func() { os.Unsetenv(threadsVariable) }, os.Setenv(threadsVariable, "0")
+}
+
+// suitsOneThread says whether a model's kernels are small, however long a text gets.
+func suitsOneThread(src source) bool {
 	weights, closing, err := src.weights()
 	if err != nil {
-		return nothing, nil // of which others tell
+		return false // of which others tell
 	}
 	defer closing()
 	size := int64(0)
@@ -31,11 +40,22 @@ func suitSoftware(src source) (undo func(), err error) {
 		size += t.Size
 	}
 	if size > smallModel {
-		return nothing, nil
+		return false
 	}
 	cfg, err := src.config()
-	if err != nil || slices.ContainsFunc(cfg.Parts(), func(p engine.Part) bool { return p.Grows }) {
-		return nothing, nil // of an error others tell
+	return err == nil && !slices.ContainsFunc(cfg.Parts(), func(p engine.Part) bool { return p.Grows })
+}
+
+// copiesOf is how often a model is opened to be served: as often as the flag says, else as there are cores where each copy
+// runs in one thread of a software device, and once on others.
+func copiesOf(c *cli.Context, src source) func(m *mmrun.Model) int {
+	return func(m *mmrun.Model) int {
+		switch {
+		case c.Int("copies") > 0:
+			return c.Int("copies")
+		case m.Device().Type == vk.CPU && os.Getenv(threadsVariable) == "" && suitsOneThread(src):
+			return runtime.GOMAXPROCS(0)
+		}
+		return 1
 	}
-	return func() { os.Unsetenv(threadsVariable) }, os.Setenv(threadsVariable, "0")
 }

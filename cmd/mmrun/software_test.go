@@ -30,7 +30,11 @@ func TestSuitSoftware(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(dir, configName), []byte(`{"model_type": "`+test.kind+`"}`))
-			undo, err := suitSoftware(openSource(t, dir))
+			src := openSource(t, dir)
+			if test.chosen == "" && suitsOneThread(src) != (test.want == "0") {
+				t.Errorf("one thread: %v", suitsOneThread(src))
+			}
+			undo, err := suitSoftware(src)
 			if err != nil {
 				t.Fatal(err)
 			}
