@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -15,21 +16,82 @@ var cuts = map[string]string{
 	qwen2Pattern:  "qwen2",
 }
 
-// VocabOf is the vocabulary of a tokenizer.json as a GGUF file has it, for a model of so many rows: those beyond the
-// tokens get names that no text holds. Tokens for the beginning and the end are the caller's to set. Errors name the field; a
+// VocabOf is the vocabulary of a folder's tokenizer, in whatever files [Open] reads it from, as a GGUF file has it, for a
+// model of so many rows: those beyond the tokens get names that no text holds. Tokens for the beginning and the end are those
+// that the tokenizer puts around a text, or that its files name. Errors name the file and the field, with path as in Open; a
 // tokenizer that GGUF has no words for is one.
-func VocabOf(data []byte, rows int) (Vocab, error) {
-	var f file
-	if err := json.Unmarshal(data, &f); err != nil {
-		return Vocab{}, jsonError(err)
-	}
-	t, err := build(&f)
+func VocabOf(folder fs.FS, path func(name string) string, rows int) (Vocab, error) {
+	c, err := openConfig(folder, path)
 	if err != nil {
 		return Vocab{}, err
 	}
-	if f.Model.Type != "BPE" && f.Model.Type != "" {
-		return Vocab{}, fmt.Errorf("model.type: %s is not written to GGUF files (BPE is)", f.Model.Type)
+	name, data, merges, err := readFolder(folder, path)
+	if err != nil {
+		return Vocab{}, err
 	}
+	v, t, err := c.vocab(name, path(name), data, path(mergesName), merges)
+	if err == nil {
+		err = c.apply(t)
+	}
+	if err != nil {
+		return Vocab{}, fmt.Errorf("%s: %w", path(name), err)
+	}
+	v.BOS, v.EOS = t.bos, t.eos
+	bos, eos := len(t.prefix) > 0, len(t.suffix) > 0
+	if v.AddBOS = &bos; bos {
+		v.BOS = t.prefix[0]
+	}
+	if eos {
+		v.EOS = t.suffix[0]
+	}
+	if eos || v.Model == "t5" {
+		v.AddEOS = &eos
+	}
+	return v, v.pad(rows)
+}
+
+// pad gives rows beyond the tokens names that no text holds.
+func (v *Vocab) pad(rows int) error {
+	for id := len(v.Tokens); id < rows; id++ {
+		v.Tokens, v.Types = append(v.Tokens, fmt.Sprintf("[PAD%d]", id)), append(v.Types, pieceUnused)
+		if v.Scores != nil {
+			v.Scores = append(v.Scores, 0)
+		}
+	}
+	if v.Model == "gpt2" {
+		return nil
+	}
+	_, err := FromVocab(*v)
+	return err
+}
+
+// vocab reads one kind of file.
+func (c *config) vocab(name, path string, data []byte, mergesPath string, merges []byte) (v Vocab, t *Tokenizer, err error) {
+	f := &file{}
+	switch name {
+	case modelName:
+		return c.vocabOfModel(data)
+	case vocabName:
+		f, err = c.pairFile(data, mergesPath, merges)
+	default:
+		if err = checkPointer(data); err == nil {
+			if err = json.Unmarshal(data, f); err != nil {
+				err = jsonError(err)
+			}
+		}
+	}
+	if err != nil {
+		return v, nil, err
+	}
+	if t, err = build(f); err != nil {
+		return v, nil, err
+	}
+	v, err = vocabOfFile(f, t)
+	return v, t, err
+}
+
+// vocabOfFile is the vocabulary of what a tokenizer.json describes.
+func vocabOfFile(f *file, t *Tokenizer) (Vocab, error) {
 	v := Vocab{BOS: -1, EOS: -1, Unknown: -1}
 	added := map[string]bool{}
 	for _, a := range f.AddedTokens {
@@ -47,29 +109,21 @@ func VocabOf(data []byte, rows int) (Vocab, error) {
 		}
 		v.Tokens, v.Types = append(v.Tokens, text), append(v.Types, kind)
 	}
-	for id := len(v.Tokens); id < rows; id++ {
-		v.Tokens, v.Types = append(v.Tokens, fmt.Sprintf("[PAD%d]", id)), append(v.Types, pieceUnused)
+	if f.Model.Type == "Unigram" {
+		return v, v.ofUnigram(f)
 	}
-	bos := len(t.prefix) > 0
-	v.AddBOS = &bos
-	if bos {
-		v.BOS = t.prefix[0]
-	}
-	if end := len(t.suffix) > 0; end {
-		v.EOS, v.AddEOS = t.suffix[0], &end
-	}
-	pairs, err := mergePairs(f.Model.Merges)
+	pairs, err := f.Model.mergePairs()
 	if err != nil {
 		return Vocab{}, err
 	}
 	if t.byteLevel {
-		return v, v.ofBytes(&f, pairs)
+		return v, v.ofBytes(f, t, pairs)
 	}
-	return v, v.ofPieces(&f, t, pairs)
+	return v, v.ofPieces(f, t, pairs)
 }
 
 // ofBytes fills in what a byte-level vocabulary has.
-func (v *Vocab) ofBytes(f *file, pairs [][2]string) error {
+func (v *Vocab) ofBytes(f *file, t *Tokenizer, pairs [][2]string) error {
 	v.Model = "gpt2"
 	for _, p := range pairs {
 		v.Merges = append(v.Merges, p[0]+" "+p[1])
@@ -79,7 +133,22 @@ func (v *Vocab) ofBytes(f *file, pairs [][2]string) error {
 	if v.Pre == "dbrx" && f.Model.IgnoreMerges {
 		v.Pre = "llama-bpe"
 	}
+	if err == nil && f.Model.IgnoreMerges && !preTokenizers[v.Pre].whole {
+		err = t.model.(*bpe).merged()
+	}
 	return err
+}
+
+// merged is an error when a word is a token that no merges lead to.
+func (b *bpe) merged() error {
+	e := newEncoder(b, 16)
+	for word, id := range b.whole {
+		e.ids = e.ids[:0]
+		if err := b.merge(e, word); err != nil || len(e.ids) != 1 || e.ids[0] != id {
+			return fmt.Errorf("model.ignore_merges: no merges lead to %q, and GGUF has no name for that beside this pre_tokenizer", word)
+		}
+	}
+	return nil
 }
 
 // cutOf is the name that GGUF has for how words are cut.
@@ -102,7 +171,7 @@ func cutOf(p *part) (string, error) {
 			kind = "Bytes"
 		case s.Type == "Digits" && s.IndividualDigits:
 			kind = "Digit"
-		case s.Type == "Split" && s.Pattern != nil && s.Pattern.Regex != nil:
+		case s.Type == "Split" && s.Pattern != nil && s.Pattern.Regex != nil && s.Behavior == isolated && !s.Invert:
 			kind = "Split " + *s.Pattern.Regex
 		}
 		kinds = append(kinds, kind)
@@ -116,9 +185,14 @@ func cutOf(p *part) (string, error) {
 	case "Punctuation + ByteLevel + Digits + Split [0-9][0-9][0-9]":
 		return "falcon", nil
 	}
-	if len(kinds) == 2 && kinds[1] == "Bytes" {
-		if name, ok := cuts[strings.TrimPrefix(kinds[0], "Split ")]; ok {
+	if n := len(kinds) - 1; n > 0 && kinds[n] == "Bytes" {
+		if name, ok := cuts[strings.TrimPrefix(kinds[0], "Split ")]; ok && n == 1 {
 			return name, nil
+		}
+		for _, name := range PreTokenizers() {
+			if slices.EqualFunc(preTokenizers[name].patterns, kinds[:n], func(p, kind string) bool { return kind == "Split "+p }) {
+				return name, nil
+			}
 		}
 	}
 	return "", fmt.Errorf("pre_tokenizer: %q has no name in GGUF files", all)

@@ -25,17 +25,23 @@ func Names() []string { return []string{jsonName, modelName, vocabName, mergesNa
 // merges.txt; and the settings in tokenizer_config.json. path makes of a file's name what errors call
 // it. The error wraps [fs.ErrNotExist] when the folder has no tokenizer.
 func Open(folder fs.FS, path func(name string) string) (*Tokenizer, error) {
-	var c *config
-	data, err := fs.ReadFile(folder, configName)
-	if err == nil {
-		c, err = parseConfig(data)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		c, err = &config{}, nil
-	}
+	c, err := openConfig(folder, path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path(configName), err)
+		return nil, err
 	}
-	t, err := c.open(folder, path)
+	name, data, merges, err := readFolder(folder, path)
+	if err != nil {
+		return nil, err
+	}
+	var t *Tokenizer
+	switch name {
+	case modelName:
+		t, err = parseModelFile(path(name), data, c)
+	case vocabName:
+		t, err = c.parsePair(path(name), data, path(mergesName), merges)
+	default:
+		t, err = Parse(path(name), data)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -45,35 +51,45 @@ func Open(folder fs.FS, path func(name string) string) (*Tokenizer, error) {
 	return t, nil
 }
 
-// open reads the tokenizer itself.
-func (c *config) open(folder fs.FS, path func(string) string) (*Tokenizer, error) {
-	for _, f := range []struct {
-		name  string
-		parse func(string, []byte) (*Tokenizer, error)
-	}{
-		{jsonName, Parse},
-		{modelName, func(name string, data []byte) (*Tokenizer, error) { return parseModelFile(name, data, c) }},
-		{vocabName, func(name string, vocab []byte) (*Tokenizer, error) {
-			merges, err := fs.ReadFile(folder, mergesName)
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("%s: no such file, which belongs to %s", path(mergesName), vocabName)
-			}
-			if err != nil {
-				return nil, fileError(path(mergesName), err)
-			}
-			return c.parsePair(name, vocab, path(mergesName), merges)
-		}},
-	} {
-		data, err := fs.ReadFile(folder, f.name)
+// openConfig reads tokenizer_config.json, which may be absent.
+func openConfig(folder fs.FS, path func(string) string) (*config, error) {
+	data, err := fs.ReadFile(folder, configName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &config{}, nil
+	}
+	var c *config
+	if err == nil {
+		c, err = parseConfig(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path(configName), err)
+	}
+	return c, nil
+}
+
+// readFolder reads the first of the files that a tokenizer may be in, and what belongs to it.
+func readFolder(folder fs.FS, path func(string) string) (name string, data, merges []byte, err error) {
+	for _, name := range []string{jsonName, modelName, vocabName} {
+		data, err := fs.ReadFile(folder, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fileError(path(f.name), err)
+			return "", nil, nil, fileError(path(name), err)
 		}
-		return f.parse(path(f.name), data)
+		if name != vocabName {
+			return name, data, nil, nil
+		}
+		merges, err := fs.ReadFile(folder, mergesName)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", nil, nil, fmt.Errorf("%s: no such file, which belongs to %s", path(mergesName), vocabName)
+		}
+		if err != nil {
+			return "", nil, nil, fileError(path(mergesName), err)
+		}
+		return name, data, merges, nil
 	}
-	return nil, missingError(fmt.Sprintf("%s: no such file, nor is there %s, or %s with %s; "+
+	return "", nil, nil, missingError(fmt.Sprintf("%s: no such file, nor is there %s, or %s with %s; "+
 		"copy the tokenizer that the model was trained with there (for the original Mamba folders of state-spaces that of EleutherAI/gpt-neox-20b)",
 		path(jsonName), modelName, vocabName, mergesName))
 }
@@ -174,5 +190,28 @@ func (c *config) apply(t *Tokenizer) error {
 			*f.ids = nil
 		}
 	}
+	return nil
+}
+
+// addTo enters the added tokens that a config lists and a tokenizer.model has not: they are found in a text before all else.
+func (c *config) addTo(t *Tokenizer) error {
+	list, err := c.addedTokens()
+	if err != nil {
+		return fmt.Errorf("%s: %w", configName, err)
+	}
+	for _, a := range list {
+		id, ok := t.ids[a.Content]
+		if ok && !a.Special || a.Content == "" {
+			continue
+		}
+		if !ok {
+			id = int32(len(t.tokens))
+		}
+		a.Normalized = false
+		if err := t.addToken(a, id); err != nil {
+			return err
+		}
+	}
+	t.fillBytes()
 	return nil
 }

@@ -1,7 +1,9 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,14 +11,34 @@ import (
 
 // parsePair reads a byte-level tokenizer of GPT-2's kind from its two files.
 func (c *config) parsePair(name string, vocab []byte, mergesName string, merges []byte) (*Tokenizer, error) {
+	f, err := c.pairFile(vocab, mergesName, merges)
+	var t *Tokenizer
+	if err == nil {
+		t, err = build(f)
+	}
+	var other otherFileError
+	switch {
+	case errors.As(err, &other):
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return t, nil
+}
+
+// otherFileError is what is wrong with a file that belongs to the one that is read.
+type otherFileError struct{ error }
+
+// pairFile is what the two files describe, as a tokenizer.json would.
+func (c *config) pairFile(vocab []byte, mergesName string, merges []byte) (*file, error) {
 	kind, ok := pairKinds[strings.TrimSuffix(c.Class, "Fast")]
 	if !ok {
-		return nil, fmt.Errorf("%s: a tokenizer of the class %q cannot be read from two files, it takes a %s", name, c.Class, jsonName)
+		return nil, fmt.Errorf("a tokenizer of the class %q cannot be read from two files, it takes a %s", c.Class, jsonName)
 	}
 	f := kind(isTrue(c.AddPrefix, false))
 	f.Model = &modelField{Type: "BPE", Vocab: vocab}
 	if err := f.Model.readIDs(); err != nil {
-		return nil, fmt.Errorf("%s: %s", name, strings.Replace(err.Error(), "model.vocab: ", "", 1))
+		return nil, errors.New(strings.Replace(err.Error(), "model.vocab: ", "", 1))
 	}
 	for i, line := range strings.Split(string(merges), "\n") {
 		line = strings.TrimSuffix(line, "\r")
@@ -25,31 +47,35 @@ func (c *config) parsePair(name string, vocab []byte, mergesName string, merges 
 		}
 		left, right, ok := strings.Cut(line, " ")
 		if !ok || left == "" || right == "" || strings.Contains(right, " ") {
-			return nil, fmt.Errorf("%s: line %d: %q is not two tokens with a space between", mergesName, i+1, line)
+			return nil, otherFileError{fmt.Errorf("%s: line %d: %q is not two tokens with a space between", mergesName, i+1, line)}
 		}
 		f.Model.pairs = append(f.Model.pairs, [2]string{left, right})
 	}
-	if err := c.addTokens(f); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	return f, c.addTokens(f)
+}
+
+// addedTokens are those that the config lists, in the order of their ids.
+func (c *config) addedTokens() ([]addedToken, error) {
+	var list []addedToken
+	for key, a := range c.AddedTokens {
+		var id int64
+		if json.Unmarshal([]byte(key), &id) != nil {
+			return nil, fmt.Errorf("added_tokens_decoder: %q is no id", key)
+		}
+		a.ID = &id
+		list = append(list, a)
 	}
-	t, err := build(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return t, nil
+	slices.SortFunc(list, func(a, b addedToken) int { return cmp.Compare(*a.ID, *b.ID) })
+	return list, nil
 }
 
 // addTokens lists the special and the added tokens that the config names.
 func (c *config) addTokens(f *file) error {
-	for key, a := range c.AddedTokens {
-		var id int64
-		if json.Unmarshal([]byte(key), &id) != nil {
-			return fmt.Errorf("added_tokens_decoder: %q is no id", key)
-		}
-		a.ID = &id
-		f.AddedTokens = append(f.AddedTokens, a)
+	list, err := c.addedTokens()
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(f.AddedTokens, func(a, b addedToken) int { return int(*a.ID - *b.ID) })
+	f.AddedTokens = list
 	next := int64(0)
 	for _, id := range f.Model.ids {
 		next = max(next, id+1)

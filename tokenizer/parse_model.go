@@ -18,11 +18,9 @@ func (t *Tokenizer) readModel(f *file) (err error) {
 		t.model, err = unigramOf(f.Model)
 		return err
 	}
-	pairs := f.Model.pairs
-	if pairs == nil {
-		if pairs, err = mergePairs(f.Model.Merges); err != nil {
-			return err
-		}
+	pairs, err := f.Model.mergePairs()
+	if err != nil {
+		return err
 	}
 	b := &bpe{unk: -1, fuseUnk: f.Model.FuseUnk}
 	if err := b.readMerges("model.merges", pairs, f.Model.ids); err != nil {

@@ -186,6 +186,14 @@ func (t *Tokenizer) addToken(a addedToken, id int32) error {
 	return nil
 }
 
+// mergePairs are the merges, read from the field unless they were read before.
+func (m *modelField) mergePairs() ([][2]string, error) {
+	if m.pairs != nil {
+		return m.pairs, nil
+	}
+	return mergePairs(m.Merges)
+}
+
 // mergePairs reads model.merges in either of its two forms.
 func mergePairs(data json.RawMessage) ([][2]string, error) {
 	var joined []string

@@ -24,14 +24,15 @@ type spVocab struct {
 	scores []float32
 	types  []int32
 
-	unigram   bool
-	llama     bool // as llama.cpp has it: user-defined tokens part the text, all tokens may be made
-	charsmap  *charsmap
-	kept      *trie // user-defined tokens, which it leaves as they are
-	prefix    bool  // a space in front of every text
-	once      bool  // but not after a special token
-	tidy      bool  // runs of spaces are one, and none at the ends
-	keepSpace bool  // spaces are not written as marks
+	unigram     bool
+	llama       bool // as llama.cpp has it: user-defined tokens part the text, all tokens may be made
+	charsmap    *charsmap
+	rawCharsmap []byte // as the file has it
+	kept        *trie  // user-defined tokens, which it leaves as they are
+	prefix      bool   // a space in front of every text
+	once        bool   // but not after a special token
+	tidy        bool   // runs of spaces are one, and none at the ends
+	keepSpace   bool   // spaces are not written as marks
 
 	unk, bos, eos  int32 // -1 without one
 	addBOS, addEOS bool

@@ -22,13 +22,28 @@ func ParseModel(name string, data []byte) (*Tokenizer, error) {
 
 // parseModelFile is ParseModel with the settings of a tokenizer_config.json.
 func parseModelFile(name string, data []byte, c *config) (*Tokenizer, error) {
-	p := spVocab{unk: 0, bos: 1, eos: 2, prefix: true, tidy: true, addBOS: true, once: !isTrue(c.Legacy, true)}
-	kind := uint64(spUnigram)
-	err := checkPointer(data)
+	p, err := readModelFile(data, c)
+	var t *Tokenizer
+	if err == nil {
+		t, err = p.tokenizer()
+	}
+	if err == nil {
+		err = c.addTo(t)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	err = messageFields(data, func(number protowire.Number, v fieldValue) error {
+	return t, nil
+}
+
+// readModelFile reads a tokenizer.model.
+func readModelFile(data []byte, c *config) (*spVocab, error) {
+	p := &spVocab{unk: 0, bos: 1, eos: 2, prefix: true, tidy: true, addBOS: true, once: !isTrue(c.Legacy, true)}
+	kind := uint64(spUnigram)
+	if err := checkPointer(data); err != nil {
+		return nil, err
+	}
+	err := messageFields(data, func(number protowire.Number, v fieldValue) error {
 		switch number {
 		case 1:
 			return p.readPiece(v)
@@ -43,14 +58,7 @@ func parseModelFile(name string, data []byte, c *config) (*Tokenizer, error) {
 		err = p.finish(kind)
 	}
 	p.prefix = p.prefix && isTrue(c.AddPrefix, true)
-	var t *Tokenizer
-	if err == nil {
-		t, err = p.tokenizer()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return t, nil
+	return p, err
 }
 
 // finish settles what the file leaves open.
@@ -155,6 +163,7 @@ func (p *spVocab) readNormalizer(v fieldValue) error {
 		switch number {
 		case 2:
 			if len(v.bytes) > 0 {
+				p.rawCharsmap = v.bytes
 				if p.charsmap, err = parseCharsmap(v.bytes); err != nil {
 					return fmt.Errorf("normalizer_spec.precompiled_charsmap: %w", err)
 				}

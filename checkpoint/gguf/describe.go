@@ -74,28 +74,22 @@ func (v value) copiedArray() any {
 }
 
 // Vocabulary are the keys of the tokenizer, the special tokens and the chat template of a folder, for a model of so many
-// rows and with the tokens for beginning and end that its config names, -1 for none. Errors name the file.
-func Vocabulary(src checkpoint.Source, rows int, bos, eos int32) ([]Entry, error) {
-	const file = "tokenizer.json"
-	data, err := src.File(file)
+// rows, with the token for the beginning, -1 for none, and the ends of a text that its config names. The tokenizer's own names
+// of both go first; of other ends GGUF has room for two. Errors name the file.
+func Vocabulary(src checkpoint.Source, rows int, bos int32, ends []int32) ([]Entry, error) {
+	v, err := tokenizer.VocabOf(checkpoint.Files(src), src.Path, rows)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w, of which a GGUF file's tokenizer is made", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	v, err := tokenizer.VocabOf(data, rows)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", src.Path(file), err)
-	}
 	var told struct {
-		AddBOS   *bool           `json:"add_bos_token"`
-		AddEOS   *bool           `json:"add_eos_token"`
-		BOS      json.RawMessage `json:"bos_token"`
 		Pad      json.RawMessage `json:"pad_token"`
 		Template json.RawMessage `json:"chat_template"`
 	}
-	if data, err = src.File(settingsName); err == nil {
+	data, err := src.File(settingsName)
+	if err == nil {
 		err = json.Unmarshal(data, &told)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -107,17 +101,19 @@ func Vocabulary(src checkpoint.Source, rows int, bos, eos int32) ([]Entry, error
 		}
 		return absent
 	}
-	v.BOS, v.EOS = id(told.BOS, cmp.Or(max(v.BOS, -1), bos)), eos
 	if v.BOS < 0 {
 		v.BOS = bos
 	}
-	if told.AddBOS != nil {
-		v.AddBOS = told.AddBOS
-	}
-	if told.AddEOS != nil {
-		v.AddEOS = told.AddEOS
+	ends = slices.DeleteFunc(slices.Clone(ends), func(id int32) bool { return id < 0 || int(id) >= len(v.Tokens) || id == v.EOS })
+	if v.EOS < 0 && len(ends) > 0 {
+		v.EOS, ends = ends[0], ends[1:]
 	}
 	all := entriesOf(v, id(told.Pad, -1))
+	for i, name := range []string{"eot", "eom"} {
+		if i < len(ends) {
+			all = append(all, Entry{"tokenizer.ggml." + name + "_token_id", uint32(ends[i])})
+		}
+	}
 	template, err := templateOf(src, told.Template)
 	if err == nil && template != "" {
 		all = append(all, Entry{templateField, template})
@@ -182,6 +178,12 @@ func entriesOf(v tokenizer.Vocab, pad int32) []Entry {
 		if special.id >= 0 {
 			all = append(all, Entry{in + special.name + "_token_id", uint32(special.id)})
 		}
+	}
+	if v.Model == "t5" {
+		all = append(all, Entry{in + "remove_extra_whitespaces", v.Tidy})
+	}
+	if len(v.Charsmap) > 0 {
+		all = append(all, Entry{in + "precompiled_charsmap", v.Charsmap})
 	}
 	for _, flag := range []struct {
 		name string

@@ -94,13 +94,11 @@ func (f *ggufModel) describe(src source, cfg *memmamba.Config, model *checkpoint
 	if !isFile {
 		name := strings.TrimSuffix(filepath.Base(src.Name()), ggufEnding)
 		old = []gguf.Entry{{Key: "general.name", Value: name}}
-		token := func(ids []int32) int32 {
-			if len(ids) == 0 {
-				return -1
-			}
-			return ids[0]
+		bos := int32(-1)
+		if len(sizes.BOS) > 0 {
+			bos = sizes.BOS[0]
 		}
-		vocabulary, err := gguf.Vocabulary(src.Source, sizes.Vocab, token(sizes.BOS), token(sizes.EOS))
+		vocabulary, err := gguf.Vocabulary(src.Source, sizes.Vocab, bos, sizes.EOS)
 		if err != nil {
 			return err
 		}
