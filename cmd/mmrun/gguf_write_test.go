@@ -58,7 +58,7 @@ func TestGGUFTokenizers(t *testing.T) {
 		"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["<s>",0],["</s>",0],["▁",-2],["a",-3],["b",-3],["▁ab",-4]]}}`
 	for name, files := range map[string]map[string]string{
 		"unigram": {"tokenizer.json": unigram},
-		"pair": {"vocab.json": `{"a":0,"b":1,"ab":2,"Ġ":3,"Ġab":4,"<s>":5,"</s>":6,"Ċ":7}`, "merges.txt": "#version: 0.2\na b\nĠ ab\n"},
+		"pair":    {"vocab.json": `{"a":0,"b":1,"ab":2,"Ġ":3,"Ġab":4,"<s>":5,"</s>":6,"Ċ":7}`, "merges.txt": "#version: 0.2\na b\nĠ ab\n"},
 	} {
 		dir := t.TempDir()
 		folder, file, talk := filepath.Join(dir, "m"), filepath.Join(dir, "m.gguf"), filepath.Join(dir, "talk")
