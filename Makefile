@@ -16,7 +16,7 @@ GOTEST := go test -count=1 -timeout 20m
 STAMP = -X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%d --format=%cd 2>/dev/null)
 PROMPT ?= It was a bright morning, and
 
-.PHONY: help demo test build pictures shaders lint test-quick test-validate test-widths test-race test-amd fuzz load test-node clean
+.PHONY: help demo test build pictures shaders lint test-quick test-validate test-widths test-race test-faults test-amd fuzz load test-node clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ test-race: ## The tests of what goroutines share, under the race detector
 
 test-node: ## OpenAI's own client for JavaScript against the server (needs Node, and fetches the client)
 	@$(GOTEST) -tags node -run Node ./server
+
+test-faults: ## Have every call of the driver fail, one at a time, in every way that Vulkan allows
+	@echo "== faults of drivers"
+	@MMRUN_FAULTS=all $(GOTEST) -timeout 2h -v -run 'TestFaults' ./cmd/mmrun
 
 test-amd: ## Compile every kernel for AMD's chips and compare with engine/testdata/amd (needs Mesa's RADV)
 	@echo "== compiled for AMD's chips"

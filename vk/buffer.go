@@ -119,8 +119,14 @@ func (b *Buffer) Close() {
 	if b.closed.Load() {
 		return
 	}
-	// A failed wait is the device's, and is returned by the next Submit or Wait; the memory can go.
+	// A failed wait is the device's, and is returned by the next Submit or Wait; the memory can go, unless it may be in use.
 	d.queue.drain(d)
+	if d.stuck.Load() {
+		b.closed.Store(true)
+		delete(d.buffers, b)
+		d.freed++
+		return
+	}
 	d.destroyBuffer(b)
 }
 

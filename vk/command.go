@@ -257,6 +257,11 @@ func (c *Commands) Close() {
 	}
 	// A failed wait is the device's, and is returned by the next Submit or Wait.
 	c.last.wait(d)
+	if d.stuck.Load() { // the list may be in use
+		c.closed = true
+		delete(d.commands, c)
+		return
+	}
 	c.destroy()
 }
 

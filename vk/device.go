@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	vulkan "github.com/goki/vulkan"
@@ -29,7 +30,8 @@ type Device struct {
 
 	mu        sync.Mutex // guards everything below, the queue and the command pools of transfers
 	closed    bool
-	asked     bool // for statistics of pipelines
+	stuck     atomic.Bool // nobody knows whether the device is idle
+	asked     bool        // for statistics of pipelines
 	heap      heap
 	queue     queue
 	transfers transfers
@@ -168,6 +170,9 @@ func (d *Device) Close() error {
 	}
 	d.closed = true
 	err := d.queue.drain(d) // vkDeviceWaitIdle would do, but crashes drivers that only compile
+	if busy := d.leave(); busy != nil {
+		return errors.Join(err, busy)
+	}
 	leaks := d.leaks()
 	return errors.Join(err, leaks, d.destroy())
 }

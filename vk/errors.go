@@ -49,6 +49,7 @@ func (r Result) String() string {
 // The results the package acts on.
 const (
 	success            = Result(vulkan.Success)
+	timeout            = Result(vulkan.Timeout)
 	outOfHostMemory    = Result(vulkan.ErrorOutOfHostMemory)
 	outOfDeviceMemory  = Result(vulkan.ErrorOutOfDeviceMemory)
 	deviceLost         = Result(vulkan.ErrorDeviceLost)

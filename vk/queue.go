@@ -140,8 +140,11 @@ func (q *queue) poll(d *Device) {
 			if !s.mu.TryLock() { // somebody waits for it
 				break
 			}
-			if r := vulkan.GetFenceStatus(d.handle, s.fence); r != vulkan.NotReady {
-				s.finish(d, failed("vkGetFenceStatus", r))
+			switch r := vulkan.GetFenceStatus(d.handle, s.fence); Result(r) {
+			case success:
+				s.finish(d, nil)
+			case deviceLost:
+				s.finish(d, d.lost(failed("vkGetFenceStatus", r)))
 			}
 			s.mu.Unlock()
 		}
@@ -192,7 +195,12 @@ func (s *submission) await(d *Device) {
 		began = s.before.end()
 	}
 	from := time.Now()
-	err := failed("vkWaitForFences", int32(C.mmr_wait(d.table, cast[C.VkFence](s.fence))))
+	r := Result(C.mmr_wait(d.table, cast[C.VkFence](s.fence)))
+	err := failed("vkWaitForFences", r)
+	if r == timeout { // which may be no longer than the driver has patience
+		err = &Error{"vkWaitForFences", r}
+	}
+	err = d.settle(s.fence, err)
 	now := time.Now()
 	s.finish(d, err)
 	if err != nil || now.Sub(from) < blocks {
