@@ -10,7 +10,7 @@ import (
 
 	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/engine"
-	small "github.com/mmrun/mmrun/testdata/golden"
+	"github.com/mmrun/mmrun/testdata"
 	"github.com/mmrun/mmrun/vk"
 )
 
@@ -34,7 +34,7 @@ func (s *selftest) runModels(c *cli.Context) error {
 	defer os.RemoveAll(dir)
 	names, off := ways(s.info)
 	for i, way := range names {
-		for j, name := range small.Names {
+		for j, name := range testdata.Goldens {
 			if i > 0 && j > 0 {
 				continue
 			}
@@ -54,7 +54,7 @@ func (s *selftest) runModels(c *cli.Context) error {
 // runModel compares one model; its results, and that it cannot run, are no errors.
 func (s *selftest) runModel(c *cli.Context, dir, name string, off []vk.Path) (r modelResult, err error) {
 	r.Model = name
-	files, err := fs.Sub(small.FS, name)
+	files, err := fs.Sub(testdata.FS, "golden/"+name)
 	if err != nil {
 		return r, err
 	}

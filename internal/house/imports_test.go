@@ -17,6 +17,7 @@ const module = "github.com/mmrun/mmrun"
 var layers = map[string][]string{
 	"shaders":                {},
 	"vk":                     {"internal/spirv"},
+	"vk/testlayer":           {},
 	"models":                 {},
 	"graph":                  {"vk", "shaders", "internal"},
 	"ops/ref":                {},
@@ -37,9 +38,9 @@ var layers = map[string][]string{
 	"memmamba":               {"checkpoint", "checkpoint/gguf", "engine", "ops", "graph", "internal/config"},
 	"":                       {"memmamba", "engine", "checkpoint", "checkpoint/gguf", "checkpoint/safetensors", "checkpoint/pytorch", "tokenizer", "sample", "grammar", "vk"},
 	"server":                 {"", "internal/infile", "memmamba", "grammar", "engine", "tokenizer", "sample", "chat"},
-	"cmd/mmrun":              {"", "ops/check", "testdata/golden", "grammar", "hub", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "checkpoint/gguf", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
+	"cmd/mmrun":              {"", "ops/check", "testdata", "grammar", "hub", "server", "memmamba", "engine", "engine/probe", "checkpoint", "checkpoint/safetensors", "checkpoint/pytorch", "checkpoint/gguf", "quant", "vk", "models", "tokenizer", "chat", "sample", "internal"},
 	"internal":               {"internal", "checkpoint", "checkpoint/safetensors", "quant", "tokenizer"},
-	"tools":                  {"checkpoint", "checkpoint/safetensors", "quant", "internal"},
+	"tools":                  {"vk/testlayer", "checkpoint", "checkpoint/safetensors", "quant", "internal"},
 	"tools/load":             {"", "engine", "sample"},
 }
 
@@ -47,7 +48,7 @@ var layers = map[string][]string{
 var forTests = map[string][]string{
 	"ops":                    {"ops/ref"},
 	"ops/ref":                {"internal", "checkpoint", "checkpoint/safetensors"},
-	"engine":                 {"memmamba", "checkpoint", "checkpoint/safetensors", "engine/probe", "internal", "ops/ref", "models"},
+	"engine":                 {"vk/testlayer", "testdata", "memmamba", "checkpoint", "checkpoint/safetensors", "engine/probe", "internal", "ops/ref", "models"},
 	"engine/probe":           {"memmamba", "checkpoint", "checkpoint/safetensors", "internal"},
 	"memmamba":               {"checkpoint/safetensors", "internal", "ops/ref", "quant"},
 	"models":                 {"", "checkpoint", "checkpoint/safetensors", "engine", "memmamba", "tokenizer", "internal"},

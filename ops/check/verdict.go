@@ -1,6 +1,7 @@
 package check
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (v *verdict) try(device *vk.Device, access graph.Access) error {
 	if i := slices.IndexFunc(results, func(r Result) bool { return r.Wrong != "" }); i < 0 {
 		v.Right = append(v.Right, access)
 	} else if _, ok := pathFor[results[i].Path]; !ok {
-		return fmt.Errorf("device %s computes wrongly (%s: %s); another is chosen by --device or MMRUN_DEVICE, and mmrun selftest shows all",
+		return fmt.Errorf("device %s fails the self-test (%s: %s); another is chosen by --device or MMRUN_DEVICE, and mmrun selftest shows all",
 			device.Info().Name, results[i].Kernel, results[i].Wrong)
 	}
 	return nil
@@ -132,7 +133,11 @@ func LeftOut(dir string, info vk.Info) ([]Finding, error) {
 	return v.Wrong, nil
 }
 
-const verdictName = "verdict"
+// name is that of the verdict's file: devices and drivers that call themselves alike may still be several.
+func (v *verdict) name() string {
+	sum := sha256.Sum256([]byte(v.Of))
+	return fmt.Sprintf("verdict-%x", sum[:4])
+}
 
 // inProcess are verdicts by what they are of, for where none can be kept.
 var inProcess sync.Map
@@ -148,12 +153,12 @@ func verdictOf(dir string, info vk.Info) (*verdict, error) {
 		known := v.(verdict)
 		return &verdict{of, slices.Clone(known.Right), slices.Clone(known.Wrong)}, nil
 	}
-	var v verdict
-	data, err := vk.Kept(dir, info, verdictName)
-	if err != nil || json.Unmarshal(data, &v) != nil || v.Of != of {
+	v := &verdict{Of: of}
+	data, err := vk.Kept(dir, info, v.name())
+	if err != nil || json.Unmarshal(data, v) != nil || v.Of != of {
 		return &verdict{Of: of}, nil
 	}
-	return &v, nil
+	return v, nil
 }
 
 // keep keeps the verdict for this process, and if that is possible for others.
@@ -163,5 +168,5 @@ func (v *verdict) keep(dir string, info vk.Info) error {
 	if err != nil {
 		return err
 	}
-	return vk.Keep(dir, info, verdictName, append(data, '\n'))
+	return vk.Keep(dir, info, v.name(), append(data, '\n'))
 }
