@@ -93,7 +93,7 @@ func (b *batch) allocate(n int) (err error) {
 func (b *batch) plan(rows int) (*batchStep, error) {
 	s, vocab := &batchStep{rows: rows}, b.model.sizes.Vocab
 	builds := []func(*Pass){b.link.buildStep, func(p *Pass) { b.link.buildChoose(p, vocab) }, b.link.buildFetch}
-	wanted := []bool{true, chooses(b.model.sizes), !b.link.unified}
+	wanted := []bool{true, b.model.chooses(), !b.link.unified}
 	for i, build := range builds {
 		if !wanted[i] {
 			continue

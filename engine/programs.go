@@ -132,7 +132,7 @@ func (p *programs) plan(m *Model) (err error) {
 		p.begin = one(1, p.link.buildBegin)
 		p.restore = one(1, func(pass *Pass) { p.copyParams(pass.Graph); windowed.Restore(pass) })
 	}
-	if chooses(m.sizes) {
+	if m.chooses() {
 		p.choose = one(1, func(pass *Pass) { p.link.buildChoose(pass, m.sizes.Vocab) })
 	}
 	if !p.unified {
@@ -142,7 +142,9 @@ func (p *programs) plan(m *Model) (err error) {
 }
 
 // chooses says whether the device finds the likeliest tokens.
-func chooses(s Sizes) bool { return s.Vocab >= chooseFrom && s.Vocab <= ops.MaxTopVocab }
+func (m *Model) chooses() bool {
+	return m.sizes.Vocab >= chooseFrom && m.sizes.Vocab <= ops.MaxTopVocab && ops.TopKFits(graph.New(m.device))
+}
 
 // plan makes one program of a pass of so many tokens at the most over states of a layout. It is the one way
 // in which passes are built.

@@ -121,6 +121,24 @@ func (g *Graph) kernel(variant string, spec, push any) (*vk.Pipeline, []byte, er
 	return pipeline, block, err
 }
 
+// Fits says why the device's limits do not allow a kernel, nil where they do.
+func (g *Graph) Fits(k Kernel) error {
+	variant := g.variant(k)
+	a, err := argumentsOf(variant)
+	if err != nil {
+		return err
+	}
+	constants, err := encodeSpec(variant, a.Constants, k.Spec)
+	if err != nil {
+		return err
+	}
+	code, err := shaders.Load(variant)
+	if err != nil {
+		return err
+	}
+	return g.device.Fits(code, constants...)
+}
+
 // Copy adds a copy of all of src to the beginning of dst.
 func (g *Graph) Copy(dst, src Value) {
 	if src.home.size > dst.home.size {

@@ -45,7 +45,7 @@ func LinearInto(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f
 			return
 		}
 	}
-	one := x.Rows == 1 || f.Alone
+	one := x.Rows == 1 || f.Alone || g.Access() != graph.CoopMat && g.Fits(gemmKernel(g, w, f)) != nil
 	if !n.Weight.Zero() && (!one || n.apart()) {
 		x, n = Normalize(g, x, n), Norm{}
 	}
@@ -190,13 +190,19 @@ func productOf(w Weight, x graph.Value) gemmPush {
 	return gemmPush{w.Type.PanelBlocks(w.Cols), w.Rows / PanelRows, x.Cols / 4, x.Stride / 4, x.From / 4}
 }
 
+// gemmKernel is that of products of many tokens. What it shares in a workgroup is more than the least that Vulkan
+// promises where units of a weight are large; then tokens go eight at a time, as few do.
+func gemmKernel(g *graph.Graph, w Weight, f Finish) graph.Kernel {
+	return w.kernel("gemm", gemmSpec{f.spec(), fetchLanes(g)})
+}
+
 func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {
 	bias, add, gatex, gate := f.values(g, op, w.Rows, x)
 	tokens := tileTokens
 	if !g.Software() {
 		tokens *= tileGroup
 	}
-	kernel := w.kernel("gemm", gemmSpec{f.spec(), fetchLanes(g)})
+	kernel := gemmKernel(g, w, f)
 	if g.Access() == graph.CoopMat {
 		kernel = w.kernel("gemm_coop", gemmCoopSpec{f.spec(), coopOf(g)})
 		kernel.Plain = true

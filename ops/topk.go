@@ -47,6 +47,11 @@ func TopK(g *graph.Graph, top, logits graph.Value, vocab int) {
 		[3]int{logits.Rows, 1, 1}, graph.Cost{Bytes: highest.Bytes() + top.Bytes()})
 }
 
+// TopKFits says whether the device has what TopK needs: memory that a workgroup shares.
+func TopKFits(g *graph.Graph) bool {
+	return g.Fits(graph.Kernel{Shader: "topk", Spec: topKSpec{topLanes(g)}}) == nil
+}
+
 // topLanes is how many invocations share a row.
 func topLanes(g *graph.Graph) uint32 {
 	if g.Software() {

@@ -35,13 +35,9 @@ func (c *Commands) dispatch(p *Pipeline, args []Span, push []byte, groups [3]uin
 	if err := c.checkDispatch(p, args, push, groups); err != nil {
 		return err
 	}
-	c.args = c.args[:0]
-	for i, b := range p.shader.bindings {
-		a, err := c.arg(b, args[i])
-		if err != nil {
-			return fmt.Errorf("binding %d (%v): %w", b.Index, b.Kind, err)
-		}
-		c.args = append(c.args, a)
+	p, push, err := c.bind(p, args, push)
+	if err != nil {
+		return err
 	}
 	pool, err := c.sets.next(c.d, p)
 	if err != nil {
@@ -58,6 +54,22 @@ func (c *Commands) dispatch(p *Pipeline, args []Span, push []byte, groups [3]uin
 		C.uint32_t(groups[0]), C.uint32_t(groups[1]), C.uint32_t(groups[2]))
 	c.bound = p
 	return failed("vkAllocateDescriptorSets", int32(r))
+}
+
+// bind fills in the arguments of a dispatch, and returns what to dispatch.
+func (c *Commands) bind(p *Pipeline, args []Span, push []byte) (*Pipeline, []byte, error) {
+	c.args = c.args[:0]
+	if p.few {
+		return c.share(p, args, push)
+	}
+	for i, b := range p.shader.bindings {
+		a, err := c.arg(b, args[i])
+		if err != nil {
+			return nil, nil, fmt.Errorf("binding %d (%v): %w", b.Index, b.Kind, err)
+		}
+		c.args = append(c.args, a)
+	}
+	return p, push, nil
 }
 
 func (c *Commands) checkDispatch(p *Pipeline, args []Span, push []byte, groups [3]uint32) error {

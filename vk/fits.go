@@ -41,6 +41,15 @@ var capabilities = map[uint32]capability{
 	4449: {name: "UniformAndStorageBuffer8BitAccess", feature: C.MMR_UNIFORM8},
 }
 
+// Fits says why a shader cannot run on the device with these specialization constants, nil if it can.
+func (d *Device) Fits(spirv []byte, spec ...uint32) error {
+	s, err := reflect(spirv, spec)
+	if err != nil {
+		return err
+	}
+	return s.fits(d.phys)
+}
+
 // fits says why the shader cannot run on the device, nil if it can.
 func (s *shader) fits(p *physical) error {
 	api := min(uint32(p.c.api), uint32(C.VK_API_VERSION_1_3))
@@ -92,20 +101,41 @@ func (s *shader) fitsLimits(p *physical) error {
 	if all > uint64(l.MaxInvocations) {
 		return fmt.Errorf("workgroup size %v is %d invocations, the device takes %d", s.local, all, l.MaxInvocations)
 	}
-	var storage, texel uint32
-	for _, b := range s.bindings {
-		if b.Kind == Storage {
-			storage++
-		} else {
-			texel++
-		}
-	}
+	storage, texel := s.storage(), uint32(len(s.bindings))-s.storage()
 	v := &p.c.limits
-	if limit := uint32(v.maxPerStageDescriptorStorageBuffers); storage > limit {
-		return fmt.Errorf("%d storage bindings, the device takes %d", storage, limit)
+	// Buffers may share bindings, but for those that are no arrays; then push constants say where each begins.
+	if limit := p.storage(); storage > limit {
+		if arrays := s.arrays(); storage-arrays >= limit || texel > 0 {
+			return fmt.Errorf("%d storage bindings, the device takes %d", storage, limit)
+		} else if told := s.push + 4*int(arrays); told > int(l.MaxPushConstants) {
+			return fmt.Errorf("%d storage bindings, the device takes %d, and %d bytes of push constants to have them share, the device takes %d",
+				storage, limit, told, l.MaxPushConstants)
+		}
 	}
 	if limit := uint32(v.maxPerStageDescriptorStorageImages); texel > limit {
 		return fmt.Errorf("%d texel bindings, the device takes %d", texel, limit)
 	}
 	return nil
+}
+
+// storage is how many storage bindings a shader has, and how many a device takes.
+func (s *shader) storage() (n uint32) {
+	for _, b := range s.bindings {
+		if b.Kind == Storage {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *physical) storage() uint32 { return uint32(p.c.limits.maxPerStageDescriptorStorageBuffers) }
+
+// arrays is how many of them are arrays, which may share bindings.
+func (s *shader) arrays() (n uint32) {
+	for _, b := range s.bindings {
+		if s.strides[b.Index] > 0 {
+			n++
+		}
+	}
+	return n
 }

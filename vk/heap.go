@@ -52,7 +52,8 @@ type block struct {
 	size      int64
 	mapped    unsafe.Pointer // the whole block, where the host sees it
 	dedicated bool
-	free      []extent // sorted, no two touch
+	whole     vulkan.Buffer // all of it as one buffer, where buffers share a binding; made when it is needed
+	free      []extent      // sorted, no two touch
 }
 
 // extent is a run of bytes in a block.
@@ -215,6 +216,10 @@ func (h *heap) freeBlock(where Memory, b *block) {
 			k.blocks = append(k.blocks[:i], k.blocks[i+1:]...)
 			break
 		}
+	}
+	if b.whole != nil {
+		vulkan.DestroyBuffer(h.d.handle, b.whole, nil)
+		h.d.counts.add(bufferHandle, -1)
 	}
 	vulkan.FreeMemory(h.d.handle, b.memory, nil) // unmaps too
 	h.d.counts.add(memoryHandle, -1)

@@ -64,6 +64,8 @@ type Pipeline struct {
 	setLayout vulkan.DescriptorSetLayout
 	layout    vulkan.PipelineLayout
 	handle    vulkan.Pipeline
+	few       bool                 // it has more storage bindings than the device takes: see merge
+	merged    map[string]*Pipeline // then, by which bindings are shared; guarded by Device.mu
 }
 
 // Name is the name given to Device.Pipeline.
@@ -117,7 +119,11 @@ func (d *Device) newPipeline(name string, spirv []byte, spec []uint32) (_ *Pipel
 	if err := s.fits(d.phys); err != nil {
 		return nil, err
 	}
-	p := &Pipeline{d: d, name: name, spirv: spirv, spec: slices.Clone(spec), shader: s}
+	p := &Pipeline{d: d, name: name, spirv: spirv, spec: slices.Clone(spec), shader: s, few: s.storage() > d.phys.storage()}
+	if p.few { // what it is compiled as, its buffers say
+		p.merged = map[string]*Pipeline{}
+		return p, nil
+	}
 	defer func() {
 		if err != nil {
 			p.destroy()
@@ -226,6 +232,9 @@ func (p *Pipeline) createLayout() error {
 // destroy frees what was made, which after a failure is only a part.
 func (p *Pipeline) destroy() {
 	d := p.d
+	for _, q := range p.merged {
+		q.destroy()
+	}
 	if p.handle != nil {
 		vulkan.DestroyPipeline(d.handle, p.handle, nil)
 		d.counts.add(pipelineHandle, -1)

@@ -64,8 +64,9 @@ type shader struct {
 	bindings     []Binding // by rising index
 	push         int       // bytes
 	local        [3]uint32
-	shared       int64 // bytes of workgroup memory
-	subgroups    bool  // it counts on full subgroups of the device's size
+	shared       int64          // bytes of workgroup memory
+	strides      map[uint32]int // of storage bindings that are one array, by index: bytes of an element
+	subgroups    bool           // it counts on full subgroups of the device's size
 	capabilities []uint32
 	version      uint32 // 0x00MMmm00
 }
@@ -97,7 +98,7 @@ type target struct {
 func reflect(code []byte, spec []uint32) (*shader, error) {
 	m := &module{
 		types: map[uint32][]uint32{}, constants: map[uint32]uint32{}, composite: map[uint32][]uint32{},
-		decorated: map[target]map[uint32]uint32{}, spec: spec,
+		decorated: map[target]map[uint32]uint32{}, spec: spec, shader: shader{strides: map[uint32]int{}},
 	}
 	if err := m.read(code); err != nil {
 		return nil, err
@@ -276,6 +277,13 @@ func (m *module) binding(v variable, typ uint32) error {
 		}
 		b.Reads = !m.all(v.id, typ, len(t)-1, decNonReadable)
 		b.Writes = !m.all(v.id, typ, len(t)-1, decNonWritable)
+		if array := m.types[t[1]]; len(t) == 2 && len(array) == 2 && array[0] == opTypeRuntimeArray {
+			stride := int(m.decorated[target{t[1], -1}][decArrayStride])
+			if old, twice := m.shader.strides[index]; twice && old != stride {
+				stride = 0
+			}
+			m.shader.strides[index] = stride
+		}
 	}
 	return m.add(b)
 }
