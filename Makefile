@@ -16,7 +16,7 @@ GOTEST := go test -count=1 -timeout 20m
 STAMP = -X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%d --format=%cd 2>/dev/null)
 PROMPT ?= It was a bright morning, and
 
-.PHONY: help demo test build pictures shaders lint test-quick test-validate test-widths test-race test-faults test-amd fuzz load test-node clean
+.PHONY: help demo test build pictures shaders lint test-quick test-validate test-widths test-drivers test-swiftshader test-race test-faults test-amd fuzz load test-node clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ demo: ## Install what is missing, build, generate text, and have the bundled mod
 
 test: ## Install what is missing and run every test, every way
 	@tools/setup.sh test
-	@$(MAKE) --no-print-directory lint test-quick test-validate test-widths test-race
+	@$(MAKE) --no-print-directory lint test-quick test-validate test-widths test-swiftshader test-race
 
 build: ## Build bin/mmrun
 	@go build -buildvcs=false -ldflags '$(STAMP)' -o bin/mmrun ./cmd/mmrun
@@ -63,6 +63,12 @@ test-widths: build ## The kernels' and the engine's tests with lavapipe's other 
 		export MMRUN_DEVICE=llvmpipe LP_NATIVE_VECTOR_WIDTH=$$width; \
 		$(GOTEST) ./vk ./graph ./ops ./models && $(GOTEST) -run '$(COMPUTES)' ./engine || exit 1; \
 	done
+
+test-drivers: build ## The device's tests on every driver there is, and on other Debians' Mesas (fetches these; hours)
+	@tools/drivers.sh
+
+test-swiftshader: ## What differs on a second driver, SwiftShader, in a few minutes
+	@tools/drivers.sh quick
 
 test-race: ## The tests of what goroutines share, under the race detector
 	@echo "== under the race detector"

@@ -52,7 +52,8 @@ func (d *Device) openCache(dir string) error {
 	}
 	info := vulkan.PipelineCacheCreateInfo{SType: vulkan.StructureTypePipelineCacheCreateInfo}
 	defer info.Free()
-	if n := len(c.loaded); n > 0 {
+	// A header alone is nothing to begin with, and SwiftShader would write it twice.
+	if n := len(c.loaded); n > cacheHeader {
 		info.InitialDataSize, info.PInitialData = uint64(n), unsafe.Pointer(&c.loaded[0])
 		var pin runtime.Pinner // the binding stores the pointer in C memory
 		pin.Pin(&c.loaded[0])

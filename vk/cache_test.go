@@ -132,7 +132,7 @@ func TestCacheFolderUnusable(t *testing.T) {
 }
 
 func TestCachePath(t *testing.T) {
-	p := &physical{info: Info{VendorID: 0x1002, DeviceID: 0x73bf}}
+	p := &physical{info: Info{VendorID: 0x1002, DeviceID: 0x73bf, DriverUUID: formatUUID(make([]byte, 16))}}
 	t.Setenv("HOME", "/home/someone")
 	t.Setenv("XDG_CACHE_HOME", "")
 	const name = "pipelines-00001002-000073bf-00000000000000000000000000000000.bin"
