@@ -13,6 +13,7 @@ import (
 // What a large file has of its size at least; the rest may be holes, which take memory and no room on a disk.
 const (
 	largeFile  = 64 << 20 // bytes
+	hugeFile   = 1 << 40  // for which no machine has the memory, and asking for it fails at once
 	mostHollow = 64
 )
 
@@ -20,7 +21,7 @@ const (
 func hollow(f *os.File, size int) error {
 	var stat unix.Stat_t
 	fd := int(f.Fd())
-	if size < largeFile || unix.Fstat(fd, &stat) != nil || stat.Blocks > int64(size)/512/mostHollow {
+	if size < largeFile || size > hugeFile || unix.Fstat(fd, &stat) != nil || stat.Blocks > int64(size)/512/mostHollow {
 		return nil
 	}
 	there := int64(0) // some file systems say nothing of blocks, but know holes
