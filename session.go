@@ -31,6 +31,9 @@ type Session struct {
 
 // NewSession returns an empty sequence. Close gives it back.
 func (m *Model) NewSession() (*Session, error) {
+	if m == nil {
+		return nil, errClosed
+	}
 	state, err := m.NewState()
 	if err != nil {
 		return nil, err
@@ -54,6 +57,9 @@ func (s *Session) Generate(ctx context.Context, prompt string, o GenerateOptions
 }
 
 func (s *Session) generate(ctx context.Context, prompt string, o GenerateOptions, yield func(string, error) bool) error {
+	if s.absent() {
+		return errClosed
+	}
 	held := s.held
 	s.last = nil
 	if slices.Contains(o.Stop, "") {
@@ -113,6 +119,9 @@ func (s *Session) encode(prompt string) ([]int32, error) {
 
 // Finish is how the text of the last Generate ended, empty before its end.
 func (s *Session) Finish() Finish {
+	if s == nil {
+		return ""
+	}
 	if s.last == nil {
 		return ""
 	}
@@ -120,19 +129,32 @@ func (s *Session) Finish() Finish {
 }
 
 // Held is text of the sequence that was not yielded because the caller left the last Generate while it was held back.
-func (s *Session) Held() string { return s.held }
+func (s *Session) Held() string {
+	if s == nil {
+		return ""
+	}
+	return s.held
+}
 
 // Position is how many tokens the sequence has.
-func (s *Session) Position() int64 { return s.state.Position() }
+func (s *Session) Position() int64 { return s.State().Position() }
 
 // State is the sequence as the model's methods take it that work on tokens.
-func (s *Session) State() *engine.State { return s.state }
+func (s *Session) State() *engine.State {
+	if s == nil {
+		return nil
+	}
+	return s.state
+}
 
 // Timings are how long the sequence's tokens took so far.
-func (s *Session) Timings() engine.Timings { return s.state.Timings() }
+func (s *Session) Timings() engine.Timings { return s.State().Timings() }
 
 // Fork branches the sequence: a second one that goes on from here by itself.
 func (s *Session) Fork() (*Session, error) {
+	if s.absent() {
+		return nil, errClosed
+	}
 	state, err := s.state.Clone()
 	if err != nil {
 		return nil, err
@@ -142,17 +164,23 @@ func (s *Session) Fork() (*Session, error) {
 
 // Reset makes the sequence empty.
 func (s *Session) Reset() error {
+	if s.absent() {
+		return errClosed
+	}
 	s.last, s.held = nil, ""
 	return s.state.Reset()
 }
 
 // MarshalBinary returns the sequence as a file of its own, from which it goes on as if it had never been
 // interrupted. What Held returns is not in it.
-func (s *Session) MarshalBinary() ([]byte, error) { return s.state.MarshalBinary() }
+func (s *Session) MarshalBinary() ([]byte, error) { return s.State().MarshalBinary() }
 
 // UnmarshalBinary makes the sequence that of a saved one. What is no state of this model, was cut short or altered,
 // is refused and changes nothing.
 func (s *Session) UnmarshalBinary(data []byte) error {
+	if s.absent() {
+		return errClosed
+	}
 	err := s.state.UnmarshalBinary(data)
 	if err == nil {
 		s.last, s.held = nil, ""
@@ -161,4 +189,9 @@ func (s *Session) UnmarshalBinary(data []byte) error {
 }
 
 // Close frees the sequence.
-func (s *Session) Close() { s.state.Close() }
+func (s *Session) Close() { s.State().Close() }
+
+var errClosed = fmt.Errorf("the session is %w", ErrClosed)
+
+// absent says that a session is nil, or of no model.
+func (s *Session) absent() bool { return s == nil || s.model == nil || s.state == nil }

@@ -10,6 +10,9 @@ import (
 // Vocabulary is the model's tokens as grammars look at them: make a [grammar.Grammar]'s Constraint of it, one for each
 // text, and hand it over in GenerateOptions.Sample. It is made when it is first asked for.
 func (m *Model) Vocabulary() *grammar.Vocabulary {
+	if m == nil || m.tokenizer == nil {
+		return nil
+	}
 	m.vocabularyOnce.Do(func() { m.vocabulary = NewVocabulary(m.tokenizer, m.Sizes().EOS) })
 	return m.vocabulary
 }

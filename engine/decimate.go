@@ -86,6 +86,9 @@ func (d Decimation) stay(i int, sizes []float32) []int {
 // each layer that drops. The logits after the last token are then the state's, and Generate goes on from there
 // with an empty prompt. The result does not depend on the chunk. When ctx ends, the state is empty again.
 func (m *Model) Decimate(ctx context.Context, s *State, tokens []int32, d Decimation, progress func(done, total int)) ([]Kept, error) {
+	if err := m.there(s); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clock := time.Now()
@@ -101,6 +104,9 @@ func (m *Model) Decimate(ctx context.Context, s *State, tokens []int32, d Decima
 // ScoreLast is Decimate, and tells how surprised the model is by what comes after each of the last tokens, in
 // nats: targets follow the last len(targets) of tokens, at most as many as are never dropped.
 func (m *Model) ScoreLast(ctx context.Context, s *State, tokens, targets []int32, d Decimation) ([]float32, error) {
+	if err := m.there(s); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if most := min(d.Keep, len(tokens)); len(targets) < 1 || len(targets) > most {

@@ -25,7 +25,29 @@ func (e *TooLongError) Error() string {
 // Is says that it is ErrTooLong.
 func (e *TooLongError) Is(target error) bool { return target == ErrTooLong }
 
-var errModelClosed = fmt.Errorf("the model is %w", ErrClosed)
+// What is nil, or was never opened, is as closed as what was.
+var (
+	errModelClosed     = fmt.Errorf("the model is %w", ErrClosed)
+	errStateClosed     = fmt.Errorf("the state is %w", ErrClosed)
+	errSchedulerClosed = fmt.Errorf("the scheduler is %w", ErrClosed)
+)
+
+// absent says that a model is nil, or was never opened.
+func (m *Model) absent() bool { return m == nil || m.device == nil || m.programs == nil }
+
+// absent says that a state is nil, or of no model.
+func (s *State) absent() bool { return s == nil || s.model == nil }
+
+// there refuses a model or a state that is not there.
+func (m *Model) there(s *State) error {
+	switch {
+	case m.absent() || m.config == nil:
+		return errModelClosed
+	case s.absent():
+		return errStateClosed
+	}
+	return nil
+}
 
 // ready refuses what cannot go on, and settles what is under way.
 func (m *Model) ready(s *State) error {
@@ -35,7 +57,7 @@ func (m *Model) ready(s *State) error {
 	case s.model != m:
 		return fmt.Errorf("the state is %w", ErrOtherModel)
 	case s.recorded == nil:
-		return fmt.Errorf("the state is %w", ErrClosed)
+		return errStateClosed
 	}
 	m.settle()
 	if s.failed != nil {

@@ -11,6 +11,9 @@ import (
 // after the last, [vocab], valid until the state's next call. A token by itself takes the step that generated ones
 // take, several are read as a prompt. When ctx ends, the state stands after the last whole pass.
 func (m *Model) Forward(ctx context.Context, s *State, tokens []int32) ([]float32, error) {
+	if err := m.there(s); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.forward(ctx, s, tokens, len(tokens)+len(s.next) == 1, false, nil); err != nil {
@@ -55,6 +58,9 @@ func (m *Model) forward(ctx context.Context, s *State, tokens []int32, step, cho
 // each is called with the index of the first token of a block and the block's logits, rows of [vocab], valid
 // during the call. It may not call the model.
 func (m *Model) ForwardAll(ctx context.Context, s *State, tokens []int32, each func(first int, logits []float32) error) error {
+	if err := m.there(s); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.readyForText(s, tokens); err != nil {

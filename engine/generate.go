@@ -43,6 +43,9 @@ type generation struct {
 }
 
 func (m *Model) generate(ctx context.Context, s *State, prompt []int32, o GenerateOptions, yield func(int32, error) bool) error {
+	if err := m.there(s); err != nil {
+		return err
+	}
 	sampler, err := sample.New(o.Sample)
 	if err != nil {
 		return err

@@ -120,30 +120,68 @@ func (m *Model) build(chunk int, unified bool) error {
 }
 
 // Config is the model's configuration, of the type that its architecture has.
-func (m *Model) Config() Config { return m.config }
+func (m *Model) Config() Config {
+	if m.absent() {
+		return nil
+	}
+	return m.config
+}
 
 // Generation is what the model's maker says of how its texts are continued; its ends are among those of Sizes.
-func (m *Model) Generation() Generation { return m.generation }
+func (m *Model) Generation() Generation {
+	if m.absent() {
+		return Generation{}
+	}
+	return m.generation
+}
 
 // Sizes are those that every model has. EOS has the ends of config.json and of generation_config.json.
-func (m *Model) Sizes() Sizes { return m.sizes }
+func (m *Model) Sizes() Sizes {
+	if m.absent() {
+		return Sizes{}
+	}
+	return m.sizes
+}
 
 // Quantization is how the matrices are quantized, such as "q8_0", or nothing: in the file or when loading.
-func (m *Model) Quantization() string { return m.quantize }
+func (m *Model) Quantization() string {
+	if m.absent() {
+		return ""
+	}
+	return m.quantize
+}
 
 // Device is the device the model runs on.
-func (m *Model) Device() vk.Info { return m.device.Info() }
+func (m *Model) Device() vk.Info {
+	if m.absent() {
+		return vk.Info{}
+	}
+	return m.device.Info()
+}
 
 // Fingerprint tells models apart: a state fits only the model of the fingerprint that it was made with.
-func (m *Model) Fingerprint() [32]byte { return m.source }
+func (m *Model) Fingerprint() [32]byte {
+	if m.absent() {
+		return [32]byte{}
+	}
+	return m.source
+}
 
 // Chunk is how many tokens of a prompt run in one pass at the most.
-func (m *Model) Chunk() int { return m.programs.chunkTokens }
+func (m *Model) Chunk() int {
+	if m.absent() {
+		return 0
+	}
+	return m.programs.chunkTokens
+}
 
 // CutTokens tells what the cutting of a prompt changes. Read in pieces of so many tokens or multiples of it, from
 // where reading begins, it comes to the same, to the bit, as in one; 0 is that every cut may change how numbers
 // round. With the same cuts all is always the same.
 func (m *Model) CutTokens() int {
+	if m.absent() {
+		return 0
+	}
 	cuttable, ok := m.config.(Cuttable)
 	if !ok || !m.device.Info().Software() {
 		return 0
@@ -156,6 +194,9 @@ func (m *Model) CutTokens() int {
 
 // Memory is the device memory the model takes.
 func (m *Model) Memory() MemoryUse {
+	if m.absent() {
+		return MemoryUse{}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	token := m.layout.tokenBytes()
@@ -171,6 +212,9 @@ func (m *Model) Memory() MemoryUse {
 // Close frees everything on the device, after a call that uses the model. States and schedulers of the model must be
 // closed first. Later calls say ErrClosed.
 func (m *Model) Close() error {
+	if m == nil || m.device == nil {
+		return nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {

@@ -40,6 +40,9 @@ func (m *Model) savedBytes(position int64) int64 {
 
 // MaxSavedBytes bounds what MarshalBinary returns of any state of the model.
 func (m *Model) MaxSavedBytes() int64 {
+	if m.absent() {
+		return 0
+	}
 	most := int64(0)
 	if m.layout.tokenBytes() > 0 { // a sequence that grows can get so long
 		most = m.sizes.MaxTokens
@@ -97,6 +100,9 @@ func (m *Model) upload(to vk.Span, data []byte) error {
 // MarshalBinary returns the state as a file of its own, from which the sequence goes on as if it had
 // never been interrupted.
 func (s *State) MarshalBinary() ([]byte, error) {
+	if s.absent() {
+		return nil, errStateClosed
+	}
 	m := s.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -126,6 +132,9 @@ func (s *State) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary makes the state that of a saved one, also after a call that failed. What is no state of this
 // model, was cut short or altered, is refused and changes nothing: ErrOtherModel or ErrRefused.
 func (s *State) UnmarshalBinary(data []byte) error {
+	if s.absent() {
+		return errStateClosed
+	}
 	m := s.model
 	m.mu.Lock()
 	defer m.mu.Unlock()

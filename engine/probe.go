@@ -12,6 +12,9 @@ type Inside struct{ m *Model }
 
 // Inside calls f, during which nothing else uses the model.
 func (m *Model) Inside(f func(in Inside) error) error {
+	if m.absent() {
+		return errModelClosed
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {

@@ -131,6 +131,9 @@ func newStream() *Stream { return &Stream{news: make(chan struct{}, 1)} }
 // io.EOF; when the request's context ended before, that context's error; ErrClosed when the scheduler was closed,
 // and what went wrong on the device. When ctx ends, it returns its error and the token stays for the next call.
 func (t *Stream) Next(ctx context.Context) (Token, error) {
+	if t == nil {
+		return Token{}, errSchedulerClosed
+	}
 	for {
 		t.mu.Lock()
 		if len(t.tokens) > 0 {
@@ -155,6 +158,9 @@ func (t *Stream) Next(ctx context.Context) (Token, error) {
 // Prompt returns the tokens of the prompt with their log-probabilities, as Request.ScorePrompt asks, once Next
 // has returned: all but the first, which comes after nothing, unless there was a state to go on from.
 func (t *Stream) Prompt() []Token {
+	if t == nil {
+		return nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.prompt)
@@ -163,6 +169,9 @@ func (t *Stream) Prompt() []Token {
 // Timings are how long the request took so far since it got a place: its prompt up to the first token, and the
 // tokens after that. All is zero while it is queued.
 func (t *Stream) Timings() Timings {
+	if t == nil {
+		return Timings{}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.timings

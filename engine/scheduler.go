@@ -60,6 +60,9 @@ type SchedulerStats struct {
 
 // NewScheduler starts a scheduler. Close ends it, before the model and its twins are closed.
 func (m *Model) NewScheduler(o SchedulerOptions) (*Scheduler, error) {
+	if m.absent() || slices.ContainsFunc(o.Twins, (*Model).absent) {
+		return nil, errModelClosed
+	}
 	if o.MaxWait == 0 {
 		o.MaxWait = DefaultMaxWait
 	}
@@ -98,6 +101,9 @@ func (m *Model) NewScheduler(o SchedulerOptions) (*Scheduler, error) {
 // Submit queues a request. When ctx ends, so does the request, and its place is free for the next step. Errors are
 // of a request that cannot be met, ErrClosed, and what went wrong on the device.
 func (s *Scheduler) Submit(ctx context.Context, r Request) (*Stream, error) {
+	if s == nil {
+		return nil, errSchedulerClosed
+	}
 	var saved *savedState
 	if r.Saved != nil {
 		var err error
@@ -133,7 +139,7 @@ func (s *Scheduler) Submit(ctx context.Context, r Request) (*Stream, error) {
 // ended says why nothing is taken any more. The caller holds s.mu.
 func (s *Scheduler) ended() error {
 	if s.closing {
-		return fmt.Errorf("the scheduler is %w", ErrClosed)
+		return errSchedulerClosed
 	}
 	return s.failed
 }
@@ -150,6 +156,9 @@ func (s *Scheduler) tell() {
 
 // Stats returns what the scheduler is doing now and has done so far.
 func (s *Scheduler) Stats() SchedulerStats {
+	if s == nil {
+		return SchedulerStats{}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.stats
@@ -163,6 +172,9 @@ func (s *Scheduler) Stats() SchedulerStats {
 
 // Bytes is the device memory that the scheduler takes, with all its states.
 func (s *Scheduler) Bytes() (bytes int64) {
+	if s == nil {
+		return 0
+	}
 	for _, w := range s.workers {
 		bytes += w.bytes()
 	}
@@ -171,6 +183,9 @@ func (s *Scheduler) Bytes() (bytes int64) {
 
 // Close ends the scheduler. Requests that are under way or queued end with ErrClosed.
 func (s *Scheduler) Close() error {
+	if s == nil {
+		return nil
+	}
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()

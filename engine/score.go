@@ -21,6 +21,9 @@ const (
 // the index of the first of some tokens and their surprises; it may not call the model. Only the last token's
 // logits leave the device.
 func (m *Model) Score(ctx context.Context, s *State, tokens, targets []int32, each func(first int, nats []float32) error) error {
+	if err := m.there(s); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(targets) != len(tokens) {

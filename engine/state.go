@@ -35,13 +35,21 @@ type Timings struct {
 }
 
 // Timings returns the state's timings.
-func (s *State) Timings() Timings { return s.timings }
+func (s *State) Timings() Timings {
+	if s.absent() {
+		return Timings{}
+	}
+	return s.timings
+}
 
 // recentTokens is how many of its last tokens a state remembers.
 const recentTokens = 4096
 
 // NewState returns the state of an empty sequence. Close gives it back.
 func (m *Model) NewState() (*State, error) {
+	if m.absent() {
+		return nil, errModelClosed
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.newState()
@@ -70,6 +78,9 @@ func (m *Model) newState() (*State, error) {
 
 // Close frees the state. It waits for a call that uses the model.
 func (s *State) Close() {
+	if s.absent() {
+		return
+	}
 	s.model.mu.Lock()
 	defer s.model.mu.Unlock()
 	s.close()
@@ -100,17 +111,28 @@ func (s *State) closeRecordings() {
 }
 
 // Position is how many tokens the sequence has, with one that Generate yielded last.
-func (s *State) Position() int64 { return s.position + int64(len(s.next)) }
+func (s *State) Position() int64 {
+	if s.absent() {
+		return 0
+	}
+	return s.position + int64(len(s.next))
+}
 
 // Recent returns the last tokens of the sequence, oldest first: n of them, or as many as there are and the
 // state remembers, 4096.
 func (s *State) Recent(n int) []int32 {
+	if s.absent() {
+		return nil
+	}
 	all := slices.Concat(s.recent, s.next)
 	return all[max(0, len(all)-n):]
 }
 
 // Bytes is the state's size on the device. Growing parts count as many tokens as they have room for.
 func (s *State) Bytes() int64 {
+	if s.absent() {
+		return 0
+	}
 	bytes := s.grown.bytes()
 	if s.buffer != nil {
 		bytes += s.buffer.Size()
@@ -121,6 +143,9 @@ func (s *State) Bytes() int64 {
 // Logits returns those after the last token that was fed, [vocab], valid until the state's next call;
 // nil before the first. They are brought from the device only when somebody asks.
 func (s *State) Logits() ([]float32, error) {
+	if s.absent() {
+		return nil, errStateClosed
+	}
 	s.model.mu.Lock()
 	defer s.model.mu.Unlock()
 	return s.model.logits(s)
@@ -135,11 +160,18 @@ func (m *Model) logits(s *State) ([]float32, error) {
 
 // OnWindow has f called at the first token of every window of a network that has windows, after what is due
 // there. f may look at the state; an error of it ends the call that feeds the token.
-func (s *State) OnWindow(f func(window int64) error) { s.onWindow = f }
+func (s *State) OnWindow(f func(window int64) error) {
+	if !s.absent() {
+		s.onWindow = f
+	}
+}
 
 // Download returns a part of the state as it is on the device, 32-bit numbers in little-endian order: of a
 // growing one the rows of all tokens that were fed.
 func (s *State) Download(layer int, name string) ([]byte, error) {
+	if s.absent() {
+		return nil, errStateClosed
+	}
 	m := s.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -174,10 +206,18 @@ func (s *State) downloadRows(p *growingPart) ([]byte, error) {
 }
 
 // Model is the model that the state belongs to.
-func (s *State) Model() *Model { return s.model }
+func (s *State) Model() *Model {
+	if s.absent() {
+		return nil
+	}
+	return s.model
+}
 
 // Reset makes the state that of an empty sequence, also after a call that failed.
 func (s *State) Reset() error {
+	if s.absent() {
+		return errStateClosed
+	}
 	m := s.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -205,6 +245,9 @@ func (s *State) reset() error {
 
 // Clone branches the sequence: a second state that goes on from here by itself.
 func (s *State) Clone() (*State, error) {
+	if s.absent() {
+		return nil, errStateClosed
+	}
 	m := s.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
