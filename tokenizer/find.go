@@ -39,6 +39,9 @@ func findPattern(re *regexp2.Regexp, invert bool) finder {
 			if m == nil {
 				break
 			}
+			if m.Index < start { // repeats of nothing inside repeats can confuse the engine
+				return fmt.Errorf("pattern %q: its repeats inside repeats cannot be matched", re)
+			}
 			from := w.offset(m.Index)
 			to := w.offset(m.Index + m.Length)
 			if done < from {
