@@ -38,7 +38,9 @@ func (s Sampling) Apply(o *sample.Options) {
 	set(&o.TopK, s.TopK)
 	set(&o.TopP, s.TopP)
 	set(&o.MinP, s.MinP)
-	set(&o.RepeatPenalty, s.RepeatPenalty)
+	if s.RepeatPenalty != nil { // Hugging Face's, which sees all tokens
+		o.RepeatPenalty, o.RepeatLast = *s.RepeatPenalty, -1
+	}
 }
 
 func set[T any](to, value *T) {

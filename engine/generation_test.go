@@ -30,6 +30,11 @@ func TestGeneration(t *testing.T) {
 			t.Errorf("%s: %+v %v %v", text, got, g.EOS, err)
 		}
 	}
+	penalty, plain := 1.1, before
+	Sampling{RepeatPenalty: &penalty}.Apply(&plain)
+	if plain.RepeatLast != -1 || before.RepeatLast != 0 {
+		t.Errorf("the penalty sees the last %d tokens, without one %d", plain.RepeatLast, before.RepeatLast)
+	}
 	for text, want := range map[string]string{
 		`{"temperature": -1}`:       "temperature -1 is not 0 or more",
 		`{"temperature": Infinity}`: "temperature: Infinity where a number is expected",

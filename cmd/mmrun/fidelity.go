@@ -32,7 +32,7 @@ mmrun fidelity --model memmamba --file book.txt --plot fidelity.png
 mmrun fidelity --model memmamba --against mamba --file book.txt --tokens 8192
 mmrun fidelity --model memmamba --file book.txt --json | jq '.models[0].eclmf[0]'`,
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Category: "Input", Usage: "the text, UTF-8; `FILE` - is standard input"},
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Category: "Input", Usage: "the text, UTF-8; `FILE` - is standard input, which is read where nothing else is given"},
 			againstFlag(),
 			&cli.IntFlag{Name: "tokens", Category: "Measurement", Value: 4096, Usage: "read `N` tokens of the text"},
 			&cli.StringFlag{Name: "distances", Category: "Measurement", Usage: "look back `K,K,...` tokens", DefaultText: "powers of two up to half of the tokens"},
@@ -46,7 +46,7 @@ mmrun fidelity --model memmamba --file book.txt --json | jq '.models[0].eclmf[0]
 }
 
 func fidelityAction(c *cli.Context) error {
-	err := cmp.Or(noArguments(c), checkEngineFlags(c), required(c, "file"), checkPlot(c), readOnce(c, "file"))
+	err := cmp.Or(noArguments(c), checkEngineFlags(c), pipedFile(c, "file"), required(c, "file"), checkPlot(c), readOnce(c, "file"))
 	if err != nil {
 		return err
 	}

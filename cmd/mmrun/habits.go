@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"math"
 	"os"
@@ -103,4 +104,17 @@ func readPiped(c *cli.Context) (in input, ok bool, err error) {
 	}
 	in, err = readFile(c, stdinName)
 	return in, err == nil && in.text != "", err
+}
+
+// pipedFile takes standard input for the file that a flag names where it is not given and something is piped in.
+func pipedFile(c *cli.Context, flag string) error {
+	if c.IsSet(flag) || !isPiped(c) {
+		return nil
+	}
+	in := bufio.NewReader(c.App.Reader)
+	if _, err := in.Peek(1); err != nil {
+		return nil // nothing comes
+	}
+	c.App.Reader = in
+	return c.Set(flag, stdinName)
 }

@@ -23,7 +23,7 @@ func inspectCommand() *cli.Command {
 		Name:      "inspect",
 		Category:  groupCheck,
 		Usage:     "show a model's architecture, memory settings, tensors and memory needs",
-		UsageText: "mmrun inspect [--model DIR] [--quantize TYPE] [--chunk N] [--json]",
+		UsageText: "mmrun inspect [--model PATH] [--quantize TYPE] [--chunk N] [--json]",
 		Description: `Parameters, tensors and their sizes are those of the files; what the device takes for them is measured by loading the model, and left out when there is no device or it does not fit. The state is what one sequence carries, however long it gets; a Transformer's grows with every token. Masks and other buffers that older GPT-NeoX checkpoints keep are left out.
 
 Examples:

@@ -49,6 +49,7 @@ func engineFlags() []cli.Flag {
 	return append(flags,
 		&cli.StringFlag{Name: "quantize", Category: "Model", DefaultText: "as they are in the file",
 			Usage: "hold the weights of matrices as `TYPE`: " + targets()},
+		tokenizerFlag(),
 		&cli.IntFlag{Name: "chunk", Category: "Device", Value: engine.DefaultChunk,
 			Usage: "run at most `N` tokens of a prompt at once; more is faster and takes more memory"},
 		quietFlag())
@@ -76,13 +77,23 @@ func sourceOf(c *cli.Context) (source, error) {
 		if err != nil {
 			return source{}, err
 		}
-		return keep(c, func() (checkpoint.Source, error) { return checkpoint.OpenFS(models.Bundled, fsys) })
+		src, err := keep(c, func() (checkpoint.Source, error) { return checkpoint.OpenFS(models.Bundled, fsys) })
+		return orOther(c, src, err)
 	}
 	path := c.String("model")
 	if path == "" {
 		return source{}, usagef("--model needs the name of a directory or file")
 	}
-	return sourceAt(c, path)
+	src, err := sourceAt(c, path)
+	return orOther(c, src, err)
+}
+
+// orOther gives an open model the tokenizer that --tokenizer names.
+func orOther(c *cli.Context, src source, err error) (source, error) {
+	if err != nil {
+		return src, err
+	}
+	return withTokenizer(c, src)
 }
 
 // sourceAt is the model at a path, a directory or a file, or one in the Hub's cache. It is closed when the command ends.

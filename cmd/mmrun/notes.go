@@ -18,7 +18,7 @@ func notesCommand() *cli.Command {
 		Name:      "notes",
 		Category:  groupMemory,
 		Usage:     "show what a MemMamba model writes down while it reads a text",
-		UsageText: "mmrun notes --model DIR --prompt-file FILE [--json | --html OUT] [FLAGS]",
+		UsageText: "mmrun notes --model PATH --prompt-file FILE [--json | --html OUT] [FLAGS]",
 		Description: `Shows for every layer the notes in its pool after the text, with position, token and importance, the windows in which it read its pool, and, where cross_layer_trigger is "state", those in which it read the pools of the layers before it. Notes of the last window are still pending and not in a pool.
 
 With --html it writes one page that needs no network: the text coloured by importance, a map of the reads of every layer in every window, and the notes of every layer. It also has the notes that left a pool on the way. With --json the output is one object: model, tokens, window (W), windows, and layers with reads (window numbers), layer_reads (those in which the state triggered cross-layer attention, where it does), written (how many notes ever came into the pool) and notes (position, text, importance and, for those that are gone, the window in which they left).

@@ -35,7 +35,7 @@ mmrun perplexity --model ~/models/mamba-130m --file book.txt --context 256,1024,
 mmrun perplexity --model memmamba --against mamba --file book.txt --plot perplexity.png
 mmrun perplexity --file book.txt --json | jq '.models[0].contexts[0].bits_per_byte.value'`,
 		Flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Category: "Input", Usage: "the text, UTF-8; `FILE` - is standard input"},
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Category: "Input", Usage: "the text, UTF-8; `FILE` - is standard input, which is read where nothing else is given"},
 			&cli.StringFlag{Name: "context", Category: "Measurement", Value: "all", Usage: "read pieces of `N,N,...` tokens; \"all\" is the whole text"},
 			&cli.IntFlag{Name: "last", Category: "Measurement", DefaultText: "all", Usage: "score the last `N` tokens of each piece alone"},
 			&cli.BoolFlag{Name: "no-bos", Category: "Measurement", Usage: "no bos_token_id in front of a piece"},
@@ -48,7 +48,7 @@ mmrun perplexity --file book.txt --json | jq '.models[0].contexts[0].bits_per_by
 }
 
 func perplexityAction(c *cli.Context) error {
-	if err := cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), required(c, "file"), checkPlot(c), readOnce(c, "file")); err != nil {
+	if err := cmp.Or(noArguments(c), checkEngineFlags(c), checkDecimation(c), pipedFile(c, "file"), required(c, "file"), checkPlot(c), readOnce(c, "file")); err != nil {
 		return err
 	}
 	lengths, err := contexts(c)

@@ -14,7 +14,7 @@ func renderCommand() *cli.Command {
 		Name:      "render",
 		Category:  groupCheck,
 		Usage:     "write a conversation as a model's chat template has it",
-		UsageText: "mmrun render --messages FILE [--template FILE | --model DIR] [FLAGS]",
+		UsageText: "mmrun render --messages FILE [--template FILE | --model PATH] [FLAGS]",
 		Description: `Prints the text that a chat template makes of a conversation, with no line end of its own. The messages are a JSON array of objects with role and content. The template is that of the model: chat_template.jinja, or the one in tokenizer_config.json. No device is needed.
 
 Examples:

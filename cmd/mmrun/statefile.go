@@ -18,7 +18,7 @@ func stateCommand() *cli.Command {
 		Name:      "state",
 		Category:  groupCheck,
 		Usage:     "what a saved state is of",
-		UsageText: "mmrun state FILE [--model DIR] [FLAGS]",
+		UsageText: "mmrun state FILE [--model PATH] [FLAGS]",
 		Description: `Prints of a state, which generate --state-save wrote or a server gave: the fingerprint of its model and whether that is the model that --model names, how many tokens the sequence has, the size of the file and the last tokens, as text where the model is the same. No device is needed.
 
 Examples:
@@ -82,7 +82,7 @@ func stateAction(c *cli.Context) error {
 func (r stateReport) text(other string) string {
 	model := r.Model
 	if model == "" {
-		model = "another than " + other + " (quantized when it was loaded, perhaps); --model DIR names one to compare with"
+		model = "another than " + other + " (quantized when it was loaded, perhaps); --model PATH names one to compare with"
 	}
 	lines := []string{
 		"model     " + r.Fingerprint[:12] + ", " + model,

@@ -3,15 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/mmrun/mmrun/checkpoint"
-	"github.com/mmrun/mmrun/internal/infile"
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
@@ -79,22 +75,8 @@ func chosenTokenizer(c *cli.Context) (*tokenizer.Tokenizer, error) {
 		}
 		return src.tokenizer()
 	}
-	path := c.String("tokenizer")
-	if path == "" {
-		return nil, usagef("--tokenizer needs the name of a file")
-	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		dir := checkpoint.NewDirectory(checkpoint.Place{Name: path, Path: path, FS: os.DirFS(path)}, nil)
-		return tokenizer.Open(checkpoint.Files(dir), dir.Path)
-	}
-	data, err := infile.Read(path, infile.Most)
-	if err != nil {
-		return nil, err
-	}
-	if strings.HasSuffix(path, ".model") {
-		return tokenizer.ParseModel(path, data)
-	}
-	return tokenizer.Parse(path, data)
+	tok, _, err := namedTokenizer(c.String("tokenizer"))
+	return tok, err
 }
 
 // writeIDs writes ids as a JSON array on one line, piece by piece: a book has a million of them.
