@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/mmrun/mmrun/checkpoint"
 	"github.com/mmrun/mmrun/quant"
@@ -191,6 +192,10 @@ func (m *Model) CutTokens() int {
 	}
 	return 0
 }
+
+// Longest is how long the longest submission to the device has taken, of those whose end was waited for: no driver of a GPU
+// that draws the screen lets one take more than some seconds.
+func (m *Model) Longest() time.Duration { return m.device.Stats().Longest }
 
 // Memory is the device memory the model takes.
 func (m *Model) Memory() MemoryUse {

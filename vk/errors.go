@@ -66,7 +66,7 @@ type Error struct {
 func (e *Error) Error() string {
 	switch e.Result {
 	case deviceLost:
-		return fmt.Sprintf("%s: device lost (it was reset, removed, or a submission ran past the driver's time limit)", e.Call)
+		return fmt.Sprintf("%s: device lost (it was reset, removed, or a submission ran past the driver's time limit): a smaller --chunk makes submissions shorter, mmrun bench shows the longest, and mmrun selftest tries every kernel", e.Call)
 	case outOfHostMemory:
 		return e.Call + ": out of host memory"
 	case outOfDeviceMemory:

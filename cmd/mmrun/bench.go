@@ -233,6 +233,7 @@ type benchReport struct {
 	Chunk   int            `json:"chunk"`
 	Load    float64        `json:"load_s"`
 	Memory  memoryReport   `json:"memory"`
+	Longest float64        `json:"longest_submission_ms"`
 	Limits  *limitReport   `json:"limits,omitempty"`
 	Results []*benchResult `json:"results"`
 
@@ -246,10 +247,10 @@ func (b *benchmark) report(c *cli.Context) error {
 	info := b.Device()
 	if c.Bool("json") {
 		return printJSON(c, benchReport{b.source.Name(), b.Quantization(), info.Name, driverOf(info), b.Chunk(), b.load.Seconds(),
-			b.memoryReport(), b.limitReport(), b.results, b.clients, b.points, b.profiles})
+			b.memoryReport(), b.Longest().Seconds() * 1e3, b.limitReport(), b.results, b.clients, b.points, b.profiles})
 	}
 	text := b.describe() +
-		fmt.Sprintf("memory  %s\n\n", formatBytes(b.Memory().Allocated))
+		fmt.Sprintf("memory  %s\nlongest %.1f ms of one submission\n\n", formatBytes(b.Memory().Allocated), b.Longest().Seconds()*1e3)
 	t := newTable("test", ">context", ">tokens", ">tokens/s", ">±", ">best")
 	for _, r := range b.results {
 		t.add(r.Test, fmt.Sprint(r.Context), fmt.Sprint(r.Tokens), fmt.Sprintf("%.2f", r.Mean), fmt.Sprintf("%.2f", r.Deviation), fmt.Sprintf("%.2f", r.Best))
