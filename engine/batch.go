@@ -52,6 +52,7 @@ type sequence struct {
 	last     bool  // nothing is chosen after Token
 	chosen   bool  // Token is of the last step
 	recent   []int32
+	sum      Digest // of all tokens fed
 	sampler  *sample.Sampler
 	err      error // that ends this sequence alone
 	job      *job  // whose text it is
@@ -106,7 +107,7 @@ func (b *batch) enter(q *sequence, s *State) error {
 		return err
 	}
 	b.free = b.free[:len(b.free)-1]
-	q.row, q.position = row, s.position
+	q.row, q.position, q.sum = row, s.position, s.sum
 	q.recent = append(make([]int32, 0, recentTokens+1), s.recent...)
 	b.active = append(b.active, q)
 	return nil
@@ -207,7 +208,7 @@ func (b *batch) giveState(q *sequence, s *State) error {
 	if err := b.readLogits(q, s.logits); err != nil {
 		return err
 	}
-	s.position, s.next, s.recent = q.position, s.next[:0], append(s.recent[:0], q.recent...)
+	s.position, s.next, s.recent, s.sum = q.position, s.next[:0], append(s.recent[:0], q.recent...), q.sum
 	return nil
 }
 

@@ -214,7 +214,7 @@ func (b *batch) feed() error {
 	b.choice, b.fetched, b.fed = step, step.fetch == nil, append(b.fed[:0], b.active...)
 	for _, q := range b.active {
 		q.position++
-		q.chosen, q.recent = false, remembered(q.recent, q.Token)
+		q.chosen, q.recent, q.sum = false, remembered(q.recent, q.Token), q.sum.Then(q.Token)
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func (s *State) remember(tokens []int32) {
 	if s.recent == nil {
 		s.recent = make([]int32, 0, recentTokens+MaxChunk) // so that it never grows
 	}
-	s.recent = remembered(s.recent, tokens...)
+	s.recent, s.sum = remembered(s.recent, tokens...), s.sum.Then(tokens...)
 }
 
 // remembered is recent with more tokens, of which the last are kept.

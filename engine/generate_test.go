@@ -183,7 +183,7 @@ func TestStopTokenIsNotFed(t *testing.T) {
 	}
 }
 
-// TestRecent: the last tokens are those fed and the one that waits, also of a state that was saved.
+// TestRecent: the last tokens, and those that the digest is of, are those fed and the one that waits, also of a state that was saved.
 func TestRecent(t *testing.T) {
 	m := openModel(t, filepath.Join(goldenDir, "mamba-tiny"), Options{})
 	s, again := newState(t, m), newState(t, m)
@@ -202,6 +202,9 @@ func TestRecent(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := append([]int32{7, 8, 9}, fed...)
+	if d := s.Digest(); d != (Digest{}).Then(want...) || again.Digest() != d {
+		t.Errorf("the digest is %x and after a save %x", d, again.Digest())
+	}
 	for n := range 8 {
 		last := want[max(0, len(want)-n):]
 		if got := s.Recent(n); !slices.Equal(got, last) || !slices.Equal(again.Recent(n), last) {

@@ -247,6 +247,9 @@ func compareStates(t tester, got, want *State) {
 	if a, b := got.Recent(math.MaxInt), want.Recent(math.MaxInt); !slices.Equal(a, b) {
 		t.Fatalf("tokens %v, want %v", a, b)
 	}
+	if got.Digest() != want.Digest() {
+		t.Fatalf("after the same %d tokens the digests differ", a.position)
+	}
 	for _, p := range b.parts {
 		if slices.Contains(whole, p.Name) {
 			if !slices.Equal(a.data[p], b.data[p]) {

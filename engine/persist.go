@@ -13,13 +13,14 @@ import (
 // A saved state is, in little-endian order:
 //
 //	magic, format version, fingerprint of the model
-//	position, logits, recent tokens, a token generated and not fed: counts and numbers
+//	position, digest of all tokens fed
+//	logits, recent tokens, a token generated and not fed: counts and numbers
 //	the block of parts of fixed size, without derived ones
 //	every growing part's rows of all tokens, part after part
 //	SHA-256 of all that comes before
 const (
 	stateMagic   = "mmrun state\n"
-	stateVersion = uint32(3)
+	stateVersion = uint32(4)
 )
 
 type stateHeader struct {
@@ -27,6 +28,7 @@ type stateHeader struct {
 	Version  uint32
 	Model    fingerprint
 	Position int64
+	Tokens   Digest
 	Logits   uint32 // how many follow
 	Recent   uint32
 	Next     uint32
@@ -114,7 +116,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		return nil, err
 	}
 	h := stateHeader{
-		Version: stateVersion, Model: m.source, Position: s.position,
+		Version: stateVersion, Model: m.source, Position: s.position, Tokens: s.sum,
 		Logits: uint32(len(s.logits)), Recent: uint32(len(s.recent)), Next: uint32(len(s.next)), Block: int64(len(block)),
 	}
 	copy(h.Magic[:], stateMagic)
@@ -183,7 +185,8 @@ func (s *State) restore(saved *savedState) error {
 	if err := s.restoreParts(saved.block, saved.Position); err != nil {
 		return err
 	}
-	s.position, s.logits, s.recent, s.next, s.timings, s.failed = saved.Position, saved.logits, saved.recent, saved.next, Timings{}, nil
+	s.position, s.logits, s.recent, s.next, s.sum = saved.Position, saved.logits, saved.recent, saved.next, saved.Tokens
+	s.timings, s.failed = Timings{}, nil
 	if len(saved.logits) == 0 {
 		s.logits = nil
 	}
@@ -232,6 +235,9 @@ func (m *Model) checkSaved(block []byte, h stateHeader, recent, next []int32) er
 			return Refused(fmt.Errorf("token id %d is outside the vocabulary of %d", id, m.sizes.Vocab))
 		}
 	}
+	if int64(len(recent)) == h.Position && h.Tokens != (Digest{}).Then(recent...) {
+		return Refused(fmt.Errorf("the digest of its %d tokens is another", h.Position))
+	}
 	checked, ok := m.config.(Checked)
 	if !ok {
 		return nil
@@ -253,6 +259,7 @@ func (m *Model) checkSaved(block []byte, h stateHeader, recent, next []int32) er
 type SavedHeader struct {
 	Model    [sha256.Size]byte // its fingerprint
 	Position int64             // tokens
+	Tokens   Digest            // of all of them
 	Recent   []int32           // the last of them, oldest first
 	Bytes    int64             // of the whole file
 }
@@ -279,7 +286,7 @@ func ReadSaved(data []byte) (SavedHeader, error) {
 	}
 	recent := make([]int32, h.Recent+h.Next)
 	err := binary.Read(body, binary.LittleEndian, recent)
-	return SavedHeader{h.Model, h.Position + int64(h.Next), recent, int64(len(data))}, err
+	return SavedHeader{h.Model, h.Position + int64(h.Next), h.Tokens.Then(recent[h.Recent:]...), recent, int64(len(data))}, err
 }
 
 // checkHeader refuses what is no saved state of this program, and one that is not as it was written.

@@ -18,6 +18,7 @@ type State struct {
 	position int64
 	logits   []float32 // of the last token, nil before any; see underway
 	recent   []int32   // the last tokens fed, for the repeat penalty
+	sum      Digest    // of all tokens fed
 	next     []int32   // a token that was generated and not fed yet, or none
 	timings  Timings
 	recorded map[*graph.Program]*graph.Recording // nil when closed
@@ -128,6 +129,9 @@ func (s *State) Recent(n int) []int32 {
 	return all[max(0, len(all)-n):]
 }
 
+// Digest stands for all tokens of the sequence: states of a model with the same one have had the same tokens.
+func (s *State) Digest() Digest { return s.sum.Then(s.next...) }
+
 // Bytes is the state's size on the device. Growing parts count as many tokens as they have room for.
 func (s *State) Bytes() int64 {
 	if s.absent() {
@@ -229,7 +233,7 @@ func (s *State) Reset() error {
 
 // reset makes the state that of an empty sequence.
 func (s *State) reset() error {
-	s.position, s.logits, s.recent, s.next, s.timings = 0, nil, nil, nil, Timings{}
+	s.position, s.logits, s.recent, s.next, s.sum, s.timings = 0, nil, nil, nil, Digest{}, Timings{}
 	if s.buffer != nil { // nobody looks behind the position in a growing part
 		err := s.model.device.Upload(s.buffer.Whole(), 4, func(p []byte, _ int64) error {
 			clear(p)
@@ -278,7 +282,7 @@ func (s *State) copyOf(from *State) error {
 		return s.fail(err)
 	}
 	s.position, s.logits = from.position, slices.Clone(from.logits)
-	s.recent, s.next = slices.Clone(from.recent), slices.Clone(from.next)
+	s.recent, s.next, s.sum = slices.Clone(from.recent), slices.Clone(from.next), from.sum
 	return nil
 }
 

@@ -56,10 +56,11 @@ const (
 	stateVersionAt  = 12
 	stateModelAt    = 16
 	statePositionAt = 48
-	stateLogitsAt   = 56
-	stateRecentAt   = 60
-	stateNextAt     = 64
-	stateHeaderEnd  = 76
+	stateTokensAt   = 56
+	stateLogitsAt   = 88
+	stateRecentAt   = 92
+	stateNextAt     = 96
+	stateHeaderEnd  = 108
 )
 
 // TestBadState loads states that were spoilt, those from "forged" on with a checksum that fits.
@@ -86,13 +87,14 @@ func TestBadState(t *testing.T) {
 		{"altered", dir, "checksum does not match", func(b []byte) []byte { b[len(b)/2] ^= 1; return b }},
 		{"something else", dir, "not a state of mmrun", func(b []byte) []byte { return bytes.Repeat([]byte("text"), 100) }},
 		{"far too long", dir, "not a state file of this model: more than", func(b []byte) []byte { return make([]byte, 16<<20) }},
-		{"of the future", dir, "format version 9, this program reads 3", func(b []byte) []byte { b[stateVersionAt] = 9; return b }},
+		{"of the future", dir, "format version 9, this program reads 4", func(b []byte) []byte { b[stateVersionAt] = 9; return b }},
 		{"of another model", elsewhere, "of another model: fingerprint ", func(b []byte) []byte { return b }},
 		{"forged fingerprint", dir, "of another model: fingerprint 00", func(b []byte) []byte { clear(b[stateModelAt:statePositionAt]); return b }},
-		{"forged position", dir, "position -1 with ", func(b []byte) []byte { fill(b[statePositionAt:stateLogitsAt], 0xff); return b }},
+		{"forged position", dir, "position -1 with ", func(b []byte) []byte { fill(b[statePositionAt:stateTokensAt], 0xff); return b }},
 		{"forged count", dir, "do not fit the model", func(b []byte) []byte { b[stateLogitsAt]++; return b }},
 		{"forged counts", dir, "do not fit the model", func(b []byte) []byte { fill(b[stateLogitsAt:stateHeaderEnd], 0xff); return b }},
 		{"forged token", dir, "token id 16777215 is outside the vocabulary of 256", func(b []byte) []byte { fill(b[tokens:tokens+3], 0xff); return b }},
+		{"forged digest", dir, "the digest of its 91 tokens is another", func(b []byte) []byte { b[stateTokensAt]++; return b }},
 		{"forged pools", dir, "pool place 0 holds importance NaN", func(b []byte) []byte { fill(b[block:], 0xff); return b }},
 		{"forged pending notes", dir, "layer 0: token 0 of the window is noted with importance NaN", func(b []byte) []byte {
 			end := len(b) - sha256.Size
