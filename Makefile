@@ -7,7 +7,7 @@ DEVICE := $(KERNELS) .
 # What of the engine depends on how many invocations a subgroup has.
 COMPUTES := Golden|Random|Blocks|Transformer
 # The packages that several goroutines run in at a time.
-SHARED := . ./server ./engine/... ./graph ./vk ./checkpoint/... ./tokenizer ./chat ./grammar ./sample
+SHARED := . ./server ./server/store ./engine/... ./graph ./vk ./checkpoint/... ./tokenizer ./chat ./grammar ./sample
 # The commands that have goroutines of their own.
 RUNNING := Interrupt|BrokenPipe|Batch|Serve|Chat|Pull
 # LP_NATIVE_VECTOR_WIDTH and the driver are no input that go's test cache knows of: -count=1.
@@ -32,8 +32,9 @@ test: ## Install what is missing and run every test, every way
 	@tools/setup.sh test
 	@$(MAKE) --no-print-directory lint test-quick test-validate test-widths test-swiftshader test-race
 
+# Google's driver of buckets has gRPC for what is not used here, which is a quarter of the program.
 build: ## Build bin/mmrun
-	@go build -buildvcs=false -ldflags '$(STAMP)' -o bin/mmrun ./cmd/mmrun
+	@go build -buildvcs=false -tags disable_grpc_modules -ldflags '$(STAMP)' -o bin/mmrun ./cmd/mmrun
 
 pictures: build ## Make the README's pictures anew (needs Chromium)
 	@tools/pictures.sh
@@ -73,7 +74,7 @@ test-swiftshader: ## What differs on a second driver, SwiftShader, in a few minu
 test-race: ## The tests of what goroutines share, under the race detector
 	@echo "== under the race detector"
 	@$(GOTEST) -timeout 40m -race $(SHARED)
-	@$(GOTEST) -timeout 40m -race -run '$(RUNNING)' ./cmd/mmrun
+	@$(GOTEST) -timeout 40m -race -tags nobuckets -run '$(RUNNING)' ./cmd/mmrun # whose drivers take long to compile
 
 test-node: ## OpenAI's own client for JavaScript against the server (needs Node, and fetches the client)
 	@$(GOTEST) -tags node -run Node ./server
@@ -81,6 +82,10 @@ test-node: ## OpenAI's own client for JavaScript against the server (needs Node,
 test-faults: ## Have every call of the driver fail, one at a time, in every way that Vulkan allows
 	@echo "== faults of drivers"
 	@MMRUN_FAULTS=all $(GOTEST) -timeout 2h -v -run 'TestFaults' ./cmd/mmrun
+
+.PHONY: test-replicas
+test-replicas: ## Two servers behind HAProxy with a Redis, one of which is killed in the middle of an answer
+	@$(GOTEST) -v -run Replicas ./cmd/mmrun
 
 test-amd: ## Compile every kernel for AMD's chips and compare with engine/testdata/amd (needs Mesa's RADV)
 	@echo "== compiled for AMD's chips"

@@ -83,8 +83,12 @@ func (o Options) format() (*quant.Format, error) {
 // A fingerprint tells models apart: a state fits only the model it came from.
 type fingerprint [sha256.Size]byte
 
-// FingerprintOf is the fingerprint that a model has whose files these are, opened as they are.
-func FingerprintOf(src checkpoint.Source) ([sha256.Size]byte, error) {
+// FingerprintOf is the fingerprint that a model has whose files these are, opened with such options. It needs no device.
+func FingerprintOf(src checkpoint.Source, o Options) ([sha256.Size]byte, error) {
+	to, err := o.format()
+	if err != nil {
+		return fingerprint{}, err
+	}
 	m := &Model{}
 	files, err := m.readFiles(Canonical(src), Options{})
 	if err != nil {
@@ -92,6 +96,8 @@ func FingerprintOf(src checkpoint.Source) ([sha256.Size]byte, error) {
 	}
 	if stored := files.Quantized(); stored != nil {
 		m.quantize = stored.Name
+	} else if to != nil {
+		m.quantize = to.Name
 	}
 	m.sizes = m.config.Sizes()
 	return newFingerprint(m, files)

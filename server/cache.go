@@ -3,12 +3,14 @@ package server
 import (
 	"container/list"
 	"sync"
+
+	"github.com/mmrun/mmrun/engine"
 )
 
 // A place is where a state stands: after which tokens, and of which model.
 type place struct {
 	model [32]byte
-	sum   digest
+	sum   engine.Digest
 }
 
 // A stateCache keeps states of sequences, those longest unused going first when there are more bytes than it may
@@ -40,28 +42,27 @@ func newStateCache(most int64, disk *diskCache) *stateCache {
 // longest returns the state after the most of a sequence's first tokens that is kept, and after how many. The
 // zero one with no data is the beginning.
 func (c *stateCache) longest(model [32]byte, tokens []int32, own *saved) saved {
-	start := saved{trace: trace{known: true}}
 	if c.most == 0 && own == nil {
-		return start
+		return saved{}
 	}
 	var found []trace
-	sum := digest{}
+	sum := engine.Digest{}
 	for i, id := range tokens {
-		sum = sum.then(id)
-		if c.knows(place{model, sum}) || own != nil && own.known && own.at == int64(i+1) && own.sum == sum {
-			found = append(found, trace{int64(i + 1), sum, true})
+		sum = sum.Then(id)
+		if c.knows(place{model, sum}) || own != nil && own.trace == (trace{int64(i + 1), sum}) {
+			found = append(found, trace{int64(i + 1), sum})
 		}
 	}
 	for n := len(found) - 1; n >= 0; n-- {
 		t := found[n]
-		if own != nil && own.known && own.at == t.at && own.sum == t.sum {
+		if own != nil && own.trace == t {
 			return *own
 		}
 		if data := c.get(place{model, t.sum}); data != nil {
 			return saved{t, data}
 		}
 	}
-	return start
+	return saved{}
 }
 
 func (c *stateCache) knows(p place) bool {

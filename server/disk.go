@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mmrun/mmrun/engine"
 )
 
 // A diskCache is where states go that the memory has no room for: a folder with a file for each, named by what the
@@ -95,6 +97,11 @@ func (d *diskCache) get(p place) []byte {
 	data, err := os.ReadFile(d.name(p))
 	if err != nil {
 		d.log.Warn("a kept state cannot be read", "error", err)
+		d.drop(p)
+		return nil
+	}
+	if h, err := engine.ReadSaved(data); err != nil || h.Model != p.model || h.Tokens != p.sum {
+		d.log.Warn("a kept state is not what its name says", "file", d.name(p), "error", err)
 		d.drop(p)
 		return nil
 	}

@@ -22,6 +22,8 @@ type Model struct {
 	// Copies says, of the model that was opened, how often it is to be opened in all. Each copy has a device of its own
 	// and makes some of the answers. nil is once.
 	Copies func(m *mmrun.Model) int
+	// Fingerprint is that of the model, found without opening it; nil where that is the only way.
+	Fingerprint func() ([32]byte, error)
 }
 
 // A host keeps one model: closed, or open with the scheduler that runs it.
@@ -35,6 +37,7 @@ type host struct {
 	open  *opened
 	users int
 	used  time.Time // last
+	print *[32]byte // the fingerprint, once it is known
 }
 
 // opened is a model that is open.
@@ -72,10 +75,39 @@ func (h *host) acquire(ctx context.Context) (*opened, error) {
 		h.server.log.Error("a model cannot be opened", "model", h.Name, "error", err)
 		return nil, err
 	}
+	print := o.model.Fingerprint()
 	h.mu.Lock()
-	h.open = o
+	h.open, h.print = o, &print
 	h.mu.Unlock()
 	return h.take(), nil
+}
+
+// fingerprint is that of the model, which is opened only if nothing else tells.
+func (h *host) fingerprint(ctx context.Context) ([32]byte, error) {
+	h.mu.Lock()
+	print := h.print
+	h.mu.Unlock()
+	if print != nil {
+		return *print, nil
+	}
+	if h.Model.Fingerprint == nil {
+		o, err := h.acquire(ctx)
+		if err != nil {
+			return [32]byte{}, err
+		}
+		defer h.release(o, nil)
+		return o.model.Fingerprint(), nil
+	}
+	one, err := h.Model.Fingerprint()
+	if err != nil {
+		return one, fmt.Errorf("model %s: %w", h.Name, err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.print == nil {
+		h.print = &one
+	}
+	return *h.print, nil
 }
 
 // take is the open model, if there is one that works.

@@ -37,17 +37,17 @@ func (s *Server) sessionNotes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.withModel(r, v.Model, func(o *opened) error {
+	return s.withModel(r, v.host.Name, func(o *opened) error {
 		window := memmamba.MemoryWindow(o.model.Config())
 		if window == 0 {
-			return refuse(http.StatusNotFound, "not_found", "model %s writes no notes", shown([]byte(v.Model)))
+			return refuse(http.StatusNotFound, "not_found", "model %s writes no notes", shown([]byte(v.host.Name)))
 		}
 		state, err := o.model.NewState()
 		if err != nil {
 			return err
 		}
 		defer state.Close()
-		if err := state.UnmarshalBinary(v.data); err != nil {
+		if err := state.UnmarshalBinary(v.state.data); err != nil {
 			return err
 		}
 		layers, err := memmamba.Memory(state)

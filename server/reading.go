@@ -168,7 +168,7 @@ func conversed(o *opened, messages []chat.Message, answer string) ([]int32, erro
 
 // cursor stands for a window of which a client knows, and for all tokens before it.
 func (n *reader) cursor(window int) string {
-	sum := digest{}.then(n.tokens[:window*n.window]...)
+	sum := engine.Digest{}.Then(n.tokens[:window*n.window]...)
 	return strconv.Itoa(window) + ":" + hex.EncodeToString(sum[:])
 }
 
@@ -199,7 +199,7 @@ func (n *reader) read(ctx context.Context, first int) error {
 	n.last = min(n.last, first-1+max(1, maxNoteTokens/n.window))
 	model := n.o.model.Fingerprint()
 	start := n.server.cache.longest(model, n.tokens[:first*n.window], nil)
-	keep := &recorder{server: n.server, model: model, trace: start.trace}
+	keep := &recorder{server: n.server, model: model}
 	end := n.last*n.window + 1
 	r := engine.Request{Prompt: n.tokens[start.at:end], LogProbs: -1, Every: stateEvery}
 	for w := first; w <= n.last; w++ {

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A handler answers a request, or returns why it cannot.
@@ -158,10 +160,25 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-func (s *Server) isReady(w http.ResponseWriter, _ *http.Request) error {
+// readiness is what /ready tells. A store that cannot be used is told of and no more: all servers that share it would
+// leave at once, with all that needs no store.
+type readiness struct {
+	Status string `json:"status"`
+	Store  string `json:"state_store"`
+}
+
+const checkPatience = time.Second
+
+func (s *Server) isReady(w http.ResponseWriter, r *http.Request) error {
 	if !s.ready() {
 		return unavailable("no model can answer now", 1)
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	ctx, cancel := context.WithTimeout(r.Context(), checkPatience)
+	defer cancel()
+	answer := readiness{"ready", "ok"}
+	if s.store.Check(ctx) != nil {
+		answer.Store = "unreachable"
+	}
+	writeJSON(w, http.StatusOK, answer)
 	return nil
 }

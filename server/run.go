@@ -36,7 +36,7 @@ type asked struct {
 // ask begins the answers to a question, whose choices have the numbers from first on.
 func (s *Server) ask(ctx context.Context, o *opened, q question, set *settings, first int) (*asked, error) {
 	score := set.echo && set.logProbs >= 0
-	start := saved{trace: trace{known: true}}
+	var start saved
 	rest := q.tokens
 	switch {
 	case q.base != nil:
@@ -53,7 +53,7 @@ func (s *Server) ask(ctx context.Context, o *opened, q question, set *settings, 
 	most := int(min(int64(set.maxTokens), room))
 	r := engine.Request{Prompt: rest, LogProbs: set.logProbs, ScorePrompt: score, Options: engine.GenerateOptions{Sample: set.sample}}
 	r.Options.Sample.Vocab = o.model.Tokenizer().VocabSize() // rows beyond it are padding
-	a.ends = &recorder{server: s, model: o.model.Fingerprint(), trace: start.trace, session: set.session != "", promptEnd: int64(a.prompt)}
+	a.ends = &recorder{server: s, model: o.model.Fingerprint(), session: set.session != "", promptEnd: int64(a.prompt)}
 	if start.data != nil {
 		a.ends.atPrompt = &start // unless there is more of it
 	}
@@ -91,7 +91,7 @@ func (s *Server) askMany(ctx context.Context, a *asked, q question, r engine.Req
 			before(state)
 		}
 		if data, err := state.MarshalBinary(); err == nil {
-			end = &saved{data: data}
+			end = &saved{traceOf(state), data}
 		} else {
 			a.ends.err = err
 		}
@@ -208,9 +208,8 @@ func (a *asked) close() {
 
 // A recorder keeps the states that a request comes through. It is the scheduler's goroutine that calls it.
 type recorder struct {
-	server *Server
-	model  [32]byte
-	trace
+	server    *Server
+	model     [32]byte
 	session   bool // the states at the prompt's end and at the answer's are kept for it
 	promptEnd int64
 	atPrompt  *saved
@@ -221,7 +220,7 @@ type recorder struct {
 // attach has a request call the recorder at the end of every message, at the prompt's and at the answer's, and
 // now and then between.
 func (r *recorder) attach(q *engine.Request, marks []int) {
-	if r.server.cache.most == 0 && !r.session || !r.known && !r.session {
+	if r.server.cache.most == 0 && !r.session {
 		return
 	}
 	q.Every, q.Checkpoint, q.End = stateEvery, r.checkpoint, r.end
@@ -247,9 +246,9 @@ func (r *recorder) end(s *engine.State) {
 
 // keep puts a state into the cache, and returns it where it is needed.
 func (r *recorder) keep(s *engine.State, needed bool) *saved {
-	r.follow(s)
-	p := place{r.model, r.sum}
-	if !needed && (!r.known || r.server.cache.has(p)) {
+	at := traceOf(s)
+	p := place{r.model, at.sum}
+	if !needed && r.server.cache.has(p) {
 		return nil
 	}
 	data, err := s.MarshalBinary()
@@ -257,8 +256,6 @@ func (r *recorder) keep(s *engine.State, needed bool) *saved {
 		r.err = err
 		return nil
 	}
-	if r.known {
-		r.server.cache.put(p, data)
-	}
-	return &saved{r.trace, data}
+	r.server.cache.put(p, data)
+	return &saved{at, data}
 }

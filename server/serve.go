@@ -21,10 +21,14 @@ const (
 // and returns nil once all is closed. The first model is opened meanwhile; if that fails it is the error.
 func (s *Server) Serve(ctx context.Context, l net.Listener, drain time.Duration) error {
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	opened := make(chan error, 1)
 	go func() { opened <- s.Open(ctx) }()
+	swept := make(chan bool)
+	go func() { s.sweep(ctx); close(swept) }()
 	var err error
 wait:
 	for {
@@ -43,6 +47,8 @@ wait:
 			break wait
 		}
 	}
+	stop()
+	<-swept
 	patience, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	s.log.Info("draining", "most", drain)

@@ -15,19 +15,21 @@ import (
 
 	"github.com/mmrun/mmrun"
 	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/server/store"
 )
 
 // Options say what a server answers with and what it bounds. Bounds that are 0 are those of the Default constants.
 type Options struct {
 	Models []Model // at least one, each with a name of its own
 
-	Keys          []string // of which a request has to have one; none are asked for when there are none
-	AllowOrigin   string   // the origin whose pages may ask; none when empty
-	Loopback      bool     // it listens on loopback: requests by other names of the host are refused
-	StateCache    int64    // bytes of states in memory; negative is none
-	StateDir      string   // folder for states beyond that, and for sessions; none when empty
-	StateDisk     int64    // bytes of states in the folder, sessions not counted
-	Store         Store    // where sessions are kept, instead of the folder; may be nil
+	Keys          []string      // of which a request has to have one; none are asked for when there are none
+	AllowOrigin   string        // the origin whose pages may ask; none when empty
+	Loopback      bool          // it listens on loopback: requests by other names of the host are refused
+	StateCache    int64         // bytes of states in memory; negative is none
+	StateDir      string        // folder for states beyond that, and for sessions; none when empty
+	StateDisk     int64         // bytes of states in the folder, sessions not counted
+	Store         store.Store   // where sessions are kept, instead of the folder; may be nil
+	SessionTTL    time.Duration // sessions in memory or in the folder that nobody went on with for so long are removed; 0 is never
 	MaxWait       time.Duration
 	MaxContext    int // tokens of a prompt and its answer
 	MaxConcurrent int // answers made at a time by one model
@@ -58,7 +60,7 @@ type Server struct {
 	log          *slog.Logger
 	hosts        []*host
 	cache        *stateCache
-	store        Store
+	store        store.Store
 	locks        locks
 	keys         *keys
 	metrics      *metrics
@@ -100,12 +102,12 @@ func New(o Options) (*Server, error) {
 	s.cache = newStateCache(s.o.StateCache, disk)
 	if s.store = o.Store; s.store == nil && disk != nil {
 		var err error
-		if s.store, err = NewDirStore(filepath.Join(o.StateDir, "sessions")); err != nil {
+		if s.store, err = store.NewFolder(filepath.Join(o.StateDir, "sessions"), o.SessionTTL); err != nil {
 			return nil, err
 		}
 	}
 	if s.store == nil {
-		s.store = newMemoryStore(s.cache)
+		s.store = newMemoryStore(s.cache, o.SessionTTL)
 	}
 	s.keys = newKeys(o.Keys)
 	s.metrics = newMetrics(s)
@@ -206,6 +208,30 @@ func (s *Server) Drain(ctx context.Context) {
 	}
 	s.mu.Unlock()
 	<-s.idle
+}
+
+// How often what is too old is looked for in the store.
+const (
+	leastSweep = time.Second
+	mostSweep  = 10 * time.Minute
+)
+
+// sweep removes what is too old in the store, now and then until ctx ends.
+func (s *Server) sweep(ctx context.Context) {
+	every := mostSweep
+	if s.o.SessionTTL > 0 {
+		every = min(max(s.o.SessionTTL/4, leastSweep), mostSweep)
+	}
+	for {
+		select {
+		case <-time.After(every):
+		case <-ctx.Done():
+			return
+		}
+		if err := s.store.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("old sessions cannot be removed", "error", err)
+		}
+	}
 }
 
 // ready says whether a model can answer now.

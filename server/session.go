@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -12,11 +13,10 @@ import (
 	"io/fs"
 	"net/http"
 	"regexp"
-	"sync"
 	"time"
 
-	"github.com/mmrun/mmrun"
-	"github.com/mmrun/mmrun/tokenizer"
+	"github.com/mmrun/mmrun/engine"
+	"github.com/mmrun/mmrun/server/store"
 )
 
 var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
@@ -24,18 +24,18 @@ var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`)
 func validID(id string) bool { return sessionID.MatchString(id) }
 
 // A session is a named place where a sequence's tokens and state are kept. As a blob it is a magic, the length of
-// its description in four bytes, that description as JSON, and the state as the engine saves it.
+// its description in four bytes, that description as JSON, the SHA-256 of these, and the state as the engine saves it,
+// which has a checksum of its own.
 type session struct {
 	ID      string `json:"id"`
-	Model   string `json:"model"`
 	Tokens  int64  `json:"tokens"`
 	Bytes   int64  `json:"bytes"`
 	Created int64  `json:"created"` // in seconds since 1970, as Used
 	Used    int64  `json:"used"`
-	Digest  digest `json:"digest"`
-	Known   bool   `json:"known"` // the digest is that of all tokens
 
-	data []byte
+	host    *host  // of the model that the state is of
+	version string // in the store; empty of a session that is not there
+	state   saved
 }
 
 // description is a session as clients see it.
@@ -50,23 +50,14 @@ type description struct {
 }
 
 func (v *session) describe() description {
-	return description{v.ID, "session", v.Model, v.Tokens, v.Bytes, v.Created, v.Used}
+	return description{v.ID, "session", v.host.Name, v.Tokens, v.Bytes, v.Created, v.Used}
 }
 
-// MarshalText writes a digest in hexadecimal digits.
-func (d digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
-
-// UnmarshalText reads one.
-func (d *digest) UnmarshalText(text []byte) error {
-	if len(text) != hex.EncodedLen(len(d)) {
-		return fmt.Errorf("a digest of %d digits, not %d", len(text), hex.EncodedLen(len(d)))
-	}
-	_, err := hex.Decode(d[:], text)
-	return err
-}
+// codeDamaged is the code of what a client is told of a session that cannot be read.
+const codeDamaged = "session_damaged"
 
 const (
-	sessionMagic = "mmrun session\n"
+	sessionMagic = "mmrun session 2\n"
 	maxHeader    = 1 << 16
 )
 
@@ -76,65 +67,152 @@ func (v *session) pack() []byte {
 	if err != nil {
 		panic(err) // it has numbers and plain strings alone
 	}
-	out := append([]byte(sessionMagic), binary.LittleEndian.AppendUint32(nil, uint32(len(head)))...)
-	return append(append(out, head...), v.data...)
+	out := binary.LittleEndian.AppendUint32([]byte(sessionMagic), uint32(len(head)))
+	out = append(out, head...)
+	sum := sha256.Sum256(out)
+	return append(append(out, sum[:]...), v.state.data...)
 }
 
-// readSession reads a blob: its description, and with whole its state.
-func readSession(r io.Reader, whole bool) (*session, error) {
-	start := make([]byte, len(sessionMagic)+4)
-	if _, err := io.ReadFull(r, start); err != nil || string(start[:len(sessionMagic)]) != sessionMagic {
-		return nil, errors.Join(errors.New("not a session"), err)
+// damaged is the error of a blob that is no session of ours, or not as it was written.
+type damaged struct{ error }
+
+func damage(format string, args ...any) error { return damaged{fmt.Errorf(format, args...)} }
+
+// broken is damage where a blob ends too soon, and the store's error else.
+func broken(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return damage("cut short")
 	}
-	n := binary.LittleEndian.Uint32(start[len(sessionMagic):])
-	if n > maxHeader {
-		return nil, fmt.Errorf("a session's description of %d bytes, more than %d", n, maxHeader)
+	return err
+}
+
+// read takes in a blob: the description, and with whole the state, which has to be one of a model.
+func (v *session) read(r io.Reader, whole bool, model [32]byte) error {
+	out := make([]byte, len(sessionMagic)+4)
+	if _, err := io.ReadFull(r, out); err != nil {
+		return broken(err)
 	}
-	head := make([]byte, n)
-	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, err
+	n := binary.LittleEndian.Uint32(out[len(sessionMagic):])
+	if string(out[:len(sessionMagic)]) != sessionMagic || n > maxHeader {
+		return damage("not a session of this program's version")
 	}
-	v := &session{}
-	if err := json.Unmarshal(head, v); err != nil {
-		return nil, err
+	out = append(out, make([]byte, n+sha256.Size)...)
+	if _, err := io.ReadFull(r, out[len(sessionMagic)+4:]); err != nil {
+		return broken(err)
+	}
+	head := out[:len(out)-sha256.Size]
+	if sum := sha256.Sum256(head); !bytes.Equal(sum[:], out[len(head):]) {
+		return damage("its description was altered")
+	}
+	id := v.ID
+	if err := json.Unmarshal(head[len(sessionMagic)+4:], v); err != nil || v.ID != id {
+		return damage("its description is one of %q", v.ID)
 	}
 	if !whole {
-		return v, nil
+		return nil
 	}
 	var data bytes.Buffer
 	if _, err := io.Copy(&data, io.LimitReader(r, v.Bytes+1)); err != nil {
-		return nil, err
+		return err
 	}
-	if v.data = data.Bytes(); int64(len(v.data)) != v.Bytes {
-		return nil, fmt.Errorf("a session's state has %d bytes, its description says %d", len(v.data), v.Bytes)
-	}
-	return v, nil
+	return v.check(data.Bytes(), model)
 }
 
-// loadSession reads a session from the store.
+// check takes in the bytes of a state, if they are those that the description says.
+func (v *session) check(data []byte, model [32]byte) error {
+	h, err := engine.ReadSaved(data)
+	switch {
+	case err != nil:
+		return damaged{err}
+	case h.Model != model:
+		return damage("it is of another model")
+	case h.Position != v.Tokens || h.Bytes != v.Bytes:
+		return damage("a state of %d tokens in %d bytes, and not of %d in %d", h.Position, h.Bytes, v.Tokens, v.Bytes)
+	}
+	v.state = saved{trace{h.Position, h.Tokens}, data}
+	return nil
+}
+
+// put takes a state into the session.
+func (v *session) put(s *saved) {
+	v.Tokens, v.Bytes, v.state = s.at, int64(len(s.data)), *s
+}
+
+// sessionPart is the part of the store where the sessions of a model are: states of different models never meet, whatever they are called.
+func sessionPart(model [32]byte) string { return hex.EncodeToString(model[:8]) }
+
+// storePatience bounds how long a request waits for the store.
+const storePatience = 30 * time.Second
+
+// loadSession reads a session from the store. One that is damaged comes with its error.
 func (s *Server) loadSession(ctx context.Context, id string, whole bool) (*session, error) {
 	if !validID(id) {
 		return nil, badID(id)
 	}
-	r, err := s.store.Open(ctx, id)
+	var failed error
+	for _, h := range s.hosts {
+		v, err := s.loadOf(ctx, h, id, whole)
+		switch {
+		case err == nil || v != nil:
+			return v, err
+		case !errors.Is(err, fs.ErrNotExist):
+			failed = errors.Join(failed, err)
+		}
+	}
+	if failed == nil {
+		failed = fs.ErrNotExist
+	}
+	return nil, storeProblem(id, failed)
+}
+
+// loadOf reads a session of one model; with an error and no session, there may be one of another.
+func (s *Server) loadOf(ctx context.Context, h *host, id string, whole bool) (*session, error) {
+	model, err := h.fingerprint(ctx)
 	if err != nil {
-		return nil, storeProblem(id, err)
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	r, version, err := s.store.Open(ctx, sessionPart(model)+"/"+id)
+	if err != nil {
+		return nil, err
 	}
 	defer r.Close()
-	v, err := readSession(r, whole)
-	if err != nil {
-		return nil, fmt.Errorf("session %s: %w", id, err)
+	v := &session{ID: id, host: h, version: version}
+	if err := v.read(r, whole, model); err != nil {
+		return v, storeProblem(id, err)
 	}
 	return v, nil
 }
 
-// saveSession writes a session to the store.
-func (s *Server) saveSession(ctx context.Context, v *session, create bool) error {
-	v.Used, v.Bytes = time.Now().Unix(), int64(len(v.data))
-	if create {
+// saveSession writes a session to the store, where it is still as it was read.
+func (s *Server) saveSession(ctx context.Context, v *session) error {
+	model, err := v.host.fingerprint(ctx)
+	if err != nil {
+		return err
+	}
+	v.Used = time.Now().Unix()
+	if v.Created == 0 {
 		v.Created = v.Used
 	}
-	return storeProblem(v.ID, s.store.Put(ctx, v.ID, v.pack(), create))
+	ctx, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	err = s.store.Put(ctx, sessionPart(model)+"/"+v.ID, v.pack(), v.version)
+	if errors.Is(err, store.ErrChanged) && v.version == "" {
+		err = fs.ErrExist
+	}
+	return storeProblem(v.ID, err)
+}
+
+// removeSession removes a session from the store.
+func (s *Server) removeSession(ctx context.Context, h *host, id string) error {
+	model, err := h.fingerprint(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	return storeProblem(id, s.store.Delete(ctx, sessionPart(model)+"/"+id))
 }
 
 func badID(id string) *problem {
@@ -143,185 +221,29 @@ func badID(id string) *problem {
 
 // storeProblem is what a client is told of an error of the store.
 func storeProblem(id string, err error) error {
+	var own damaged
+	var p *problem
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		p := refuse(http.StatusNotFound, "session_not_found", "there is no session %q", id)
+	case errors.As(err, &own):
+		return &problem{status: http.StatusInternalServerError, kind: kindServer, code: codeDamaged, param: "session",
+			message: fmt.Sprintf("session %q cannot be read: %v; it may be replaced or deleted", id, own.error)}
+	case errors.Is(err, store.ErrChanged):
+		p = refuse(http.StatusConflict, "session_changed", "session %q was changed at another server meanwhile; ask again to go on from there", id)
 		p.param = "session"
-		return p
+	case errors.Is(err, fs.ErrNotExist):
+		p = refuse(http.StatusNotFound, "session_not_found", "there is no session %q", id)
+		p.param = "session"
 	case errors.Is(err, fs.ErrExist):
-		p := refuse(http.StatusConflict, "session_exists", "there is a session %q already", id)
+		p = refuse(http.StatusConflict, "session_exists", "there is a session %q already", id)
 		p.param = "id"
-		return p
-	case errors.Is(err, ErrStoreFull):
-		return &problem{status: http.StatusInsufficientStorage, kind: kindServer, code: "sessions_full",
-			message: "there is no room for another session within --state-cache, and no --state-dir or --state-store where it could go"}
+	case errors.Is(err, store.ErrFull):
+		p = &problem{status: http.StatusInsufficientStorage, kind: kindServer, code: "sessions_full",
+			message: "there is no room for another session: in memory within --state-cache, in --state-dir or in the --state-store"}
+	default:
+		p = unavailable("the store of sessions cannot be used now", 1)
+		p.code = "store_unavailable"
 	}
-	return fmt.Errorf("session %s: %w", id, err)
-}
-
-// locks has requests of one session run one after the other.
-type locks struct {
-	mu  sync.Mutex
-	all map[string]*lock
-}
-
-type lock struct {
-	turn  chan struct{}
-	users int
-}
-
-// take waits for its turn; the function it returns ends it.
-func (l *locks) take(ctx context.Context, id string) (func(), error) {
-	l.mu.Lock()
-	if l.all == nil {
-		l.all = map[string]*lock{}
-	}
-	one := l.all[id]
-	if one == nil {
-		one = &lock{turn: make(chan struct{}, 1)}
-		l.all[id] = one
-	}
-	one.users++
-	l.mu.Unlock()
-	leave := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if one.users--; one.users == 0 {
-			delete(l.all, id)
-		}
-	}
-	select {
-	case one.turn <- struct{}{}:
-		return func() { <-one.turn; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, context.Cause(ctx)
-	}
-}
-
-// A visit is a call's stay in a session, or in none.
-type visit struct {
-	server  *Server
-	host    *host
-	session *session // nil without one
-	state   *saved
-	unlock  func()
-}
-
-// visit finds the model of a call, and waits for the session's turn if it has one.
-func (s *Server) visit(ctx context.Context, c *call) (*visit, error) {
-	if c.session == "" {
-		h, p := s.findHost(c.model)
-		if p != nil {
-			return nil, p
-		}
-		return &visit{server: s, host: h}, nil
-	}
-	if c.model != "" {
-		if _, p := s.findHost(c.model); p != nil {
-			return nil, p
-		}
-	}
-	unlock, err := s.locks.take(ctx, c.session)
-	if err != nil {
-		return nil, err
-	}
-	v := &visit{server: s, unlock: unlock}
-	if v.session, err = s.loadSession(ctx, c.session, true); err != nil {
-		unlock()
-		return nil, err
-	}
-	h, p := s.findHost(v.session.Model)
-	if p == nil && c.model != "" && c.model != h.Name {
-		p = badField("session", "session %q belongs to model %q", c.session, h.Name)
-	}
-	if p != nil {
-		unlock()
-		return nil, p
-	}
-	v.host = h
-	v.state = &saved{trace{v.session.Tokens, v.session.Digest, v.session.Known}, v.session.data}
-	return v, nil
-}
-
-func (v *visit) leave() {
-	if v.unlock != nil {
-		v.unlock()
-	}
-}
-
-// commit makes the answer's end the session's.
-func (v *visit) commit(ctx context.Context, a *answering) error {
-	if v.session == nil {
-		return nil
-	}
-	one := a.asked[0]
-	end := one.ends.atEnd
-	if c := one.choices[0]; c.text.Finish == mmrun.FinishStop {
-		var err error
-		if end, err = v.server.trim(ctx, one, c); err != nil {
-			return err
-		}
-	}
-	if end == nil {
-		return errors.Join(errors.New("the session's state was not kept"), one.ends.err)
-	}
-	v.session.put(end)
-	return v.server.saveSession(context.WithoutCancel(ctx), v.session, false)
-}
-
-// put takes a state into the session.
-func (v *session) put(s *saved) {
-	v.Tokens, v.Digest, v.Known, v.data = s.at, s.sum, s.known, s.data
-}
-
-// trim is the state after an answer that a stop string ended: the session has what the client sees, and of the stop
-// string nothing.
-func (s *Server) trim(ctx context.Context, a *asked, c *choice) (*saved, error) {
-	tokens, err := upTo(c.tok, c.text.Tokens, c.text.String())
-	if err != nil {
-		return nil, err
-	}
-	if a.ends.atPrompt == nil {
-		return nil, a.ends.err
-	}
-	return s.read(ctx, a.o, question{tokens: tokens, base: a.ends.atPrompt})
-}
-
-// upTo are tokens of a text that others go beyond: the same, as far as they are of it.
-func upTo(tok *tokenizer.Tokenizer, tokens []int32, text string) ([]int32, error) {
-	stream, n := tok.ContinueStream(), 0
-	for i, id := range tokens {
-		if n == len(text) {
-			return tokens[:i], nil
-		}
-		piece := len(stream.Push(id))
-		if n+piece > len(text) {
-			rest, err := tok.EncodeWith(text[n:], tokenizer.Options{Continues: true, Literal: true, NoEnd: true})
-			return append(tokens[:i:i], rest...), err
-		}
-		n += piece
-	}
-	return tokens, nil
-}
-
-// read reads a prompt and returns the state after it.
-func (s *Server) read(ctx context.Context, o *opened, q question) (*saved, error) {
-	if len(q.tokens) == 0 && q.base != nil {
-		return q.base, nil
-	}
-	a, err := s.ask(ctx, o, q, &settings{n: 1, logProbs: -1, session: "-"}, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer a.close()
-	if err := a.choices[0].drain(ctx); err != nil {
-		return nil, err
-	}
-	if a.ends.atEnd == nil {
-		return nil, errors.Join(errors.New("the state was not kept"), a.ends.err)
-	}
-	return a.ends.atEnd, nil
+	return fmt.Errorf("session %s: %w: %w", id, p, err)
 }

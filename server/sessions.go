@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/mmrun/mmrun"
+	"github.com/mmrun/mmrun/engine"
 )
 
 // createSession answers POST /v1/sessions.
@@ -41,11 +43,11 @@ func (s *Server) createSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer unlock()
-	if v, err := s.loadSession(r.Context(), id, false); err == nil {
-		return storeProblem(v.ID, fs.ErrExist) // before any work
+	if err := s.isFree(r.Context(), id); err != nil {
+		return err // before any work
 	}
 	return s.withModel(r, model, func(o *opened) error {
-		v := &session{ID: id, Model: o.host.Name}
+		v := &session{ID: id, host: o.host}
 		state, err := s.begun(r.Context(), o, prompts)
 		if err != nil {
 			return err
@@ -55,9 +57,21 @@ func (s *Server) createSession(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// isFree is nil where there is no session of an id.
+func (s *Server) isFree(ctx context.Context, id string) error {
+	v, err := s.loadSession(ctx, id, false)
+	switch {
+	case v != nil:
+		return storeProblem(id, fs.ErrExist)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
 // created writes a new session and describes it.
 func (s *Server) created(w http.ResponseWriter, r *http.Request, v *session) error {
-	if err := s.saveSession(r.Context(), v, true); err != nil {
+	if err := s.saveSession(r.Context(), v); err != nil {
 		return err
 	}
 	w.Header().Set("Location", "/v1/sessions/"+v.ID)
@@ -87,30 +101,63 @@ func (s *Server) begun(ctx context.Context, o *opened, prompts []prompt) (*saved
 	}
 	defer state.Close()
 	data, err := state.MarshalBinary()
-	return &saved{trace{known: true}, data}, err
+	return &saved{data: data}, err
 }
 
 // listSessions answers GET /v1/sessions.
 func (s *Server) listSessions(w http.ResponseWriter, r *http.Request) error {
-	ids, err := s.store.List(r.Context())
-	if err != nil {
-		return err
-	}
-	slices.Sort(ids)
 	all := []description{}
-	for _, id := range ids {
-		v, err := s.loadSession(r.Context(), id, false)
-		var p *problem
-		if errors.As(err, &p) && p.status == http.StatusNotFound {
-			continue // it has just gone
-		}
+	for _, h := range s.hosts {
+		some, err := s.sessionsOf(r.Context(), h)
 		if err != nil {
 			return err
 		}
-		all = append(all, v.describe())
+		all = append(all, some...)
 	}
+	slices.SortFunc(all, func(a, b description) int { return strings.Compare(a.ID, b.ID) })
 	writeJSON(w, http.StatusOK, listOf[description]{"list", all})
 	return nil
+}
+
+// atOnce is how many sessions are looked at at a time for a list: a store may be far away.
+const atOnce = 16
+
+// sessionsOf describes the sessions of a model, but those that cannot be read.
+func (s *Server) sessionsOf(ctx context.Context, h *host) ([]description, error) {
+	model, err := h.fingerprint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	part := sessionPart(model)
+	keys, err := s.store.List(ctx, part)
+	if err != nil {
+		return nil, storeProblem("", err)
+	}
+	found, errs := make([]*session, len(keys)), make([]error, len(keys))
+	var all sync.WaitGroup
+	room := make(chan bool, atOnce)
+	for i, key := range keys {
+		room <- true
+		all.Go(func() {
+			defer func() { <-room }()
+			found[i], errs[i] = s.loadOf(ctx, h, strings.TrimPrefix(key, part+"/"), false)
+		})
+	}
+	all.Wait()
+	var out []description
+	for i, v := range found {
+		var p *problem
+		switch {
+		case errs[i] == nil:
+			out = append(out, v.describe())
+		case errors.Is(errs[i], fs.ErrNotExist): // it has just gone
+		case errors.As(errs[i], &p) && p.code == codeDamaged:
+			s.log.Warn("a session cannot be read", "id", v.ID, "error", errs[i])
+		default:
+			return nil, storeProblem("", errs[i])
+		}
+	}
+	return out, nil
 }
 
 // getSession answers GET /v1/sessions/{id} with the state's bytes.
@@ -120,9 +167,9 @@ func (s *Server) getSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Length", strconv.Itoa(len(v.data)))
+	w.Header().Set("Content-Length", strconv.Itoa(len(v.state.data)))
 	w.Header().Set("Content-Disposition", `attachment; filename="`+v.ID+`.state"`)
-	w.Write(v.data)
+	w.Write(v.state.data)
 	return nil
 }
 
@@ -142,55 +189,67 @@ func (s *Server) putSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer unlock()
 	was, err := s.loadSession(r.Context(), id, false)
-	var p *problem
-	if err != nil && !(errors.As(err, &p) && p.status == http.StatusNotFound) {
+	if err != nil && was == nil && !errors.Is(err, fs.ErrNotExist) { // a damaged one may be replaced
 		return err
 	}
-	fresh := was == nil
 	model := r.URL.Query().Get("model")
-	if model == "" && !fresh {
-		model = was.Model
+	if model == "" && was != nil {
+		model = was.host.Name
 	}
-	h, state, err := s.recognize(r.Context(), model, data)
+	v, err := s.recognize(r.Context(), model, data)
 	if err != nil {
 		return err
 	}
-	v := &session{ID: id, Model: h.Name}
-	if !fresh {
-		v.Created = was.Created
-	}
-	v.put(state)
-	if fresh {
+	if v.ID = id; was == nil {
 		return s.created(w, r, v)
 	}
-	if err := s.saveSession(r.Context(), v, false); err != nil {
+	if v.Created = was.Created; v.host == was.host {
+		v.version = was.version
+	}
+	if err := s.saveSession(r.Context(), v); err != nil {
 		return err
+	}
+	if v.host != was.host {
+		if err := s.removeSession(r.Context(), was.host, id); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	writeJSON(w, http.StatusOK, v.describe())
 	return nil
 }
 
-// recognize finds the model that a state is of, and checks all of it. A name says which model it has to be.
-func (s *Server) recognize(ctx context.Context, name string, data []byte) (*host, *saved, error) {
+// recognize makes a session of a state's bytes, all of which are checked. A name says which model it has to be of.
+func (s *Server) recognize(ctx context.Context, name string, data []byte) (*session, error) {
 	candidates := s.hosts
 	if name != "" {
 		h, p := s.findHost(name)
 		if p != nil {
-			return nil, nil, p
+			return nil, p
 		}
 		candidates = []*host{h}
 	}
-	for _, h := range candidates {
-		state, err := h.check(ctx, data)
-		switch {
-		case errors.Is(err, mmrun.ErrOtherModel):
-			continue
-		case errors.Is(err, mmrun.ErrRefused):
-			return nil, nil, badField("", "%v", err)
-		}
-		return h, state, err
+	head, err := engine.ReadSaved(data)
+	if err != nil {
+		return nil, badField("", "the body is not a state: %v", err)
 	}
-	return nil, nil, refuse(http.StatusConflict, "other_model", "the state is one of another model")
+	for _, h := range candidates {
+		if model, err := h.fingerprint(ctx); err != nil {
+			return nil, err
+		} else if model != head.Model {
+			continue
+		}
+		state, err := h.check(ctx, data)
+		if errors.Is(err, mmrun.ErrRefused) {
+			return nil, badField("", "the body is not a state: %v", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		v := &session{host: h}
+		v.put(state)
+		return v, nil
+	}
+	return nil, refuse(http.StatusConflict, "other_model", "the state is one of another model")
 }
 
 // check reads a state and finds what it is of.
@@ -208,9 +267,7 @@ func (h *host) check(ctx context.Context, data []byte) (v *saved, err error) {
 	if err := state.UnmarshalBinary(data); err != nil {
 		return nil, err
 	}
-	v = &saved{trace: trace{known: true}, data: data}
-	v.follow(state)
-	return v, nil
+	return &saved{traceOf(state), data}, nil
 }
 
 // maxState bounds the bytes of a state that is sent: they may be more than other bodies may have.
@@ -255,7 +312,10 @@ func (s *Server) forkSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.ID = id
+	if err := s.isFree(r.Context(), id); err != nil {
+		return err
+	}
+	v.ID, v.version, v.Created = id, "", 0
 	return s.created(w, r, v)
 }
 
@@ -270,8 +330,12 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer unlock()
-	if err := s.store.Delete(r.Context(), id); err != nil {
-		return storeProblem(id, err)
+	v, err := s.loadSession(r.Context(), id, false)
+	if v == nil {
+		return err
+	}
+	if err := s.removeSession(r.Context(), v.host, id); err != nil {
+		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

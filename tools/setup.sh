@@ -61,6 +61,13 @@ fi
 if [[ ${1:-} == test ]] && ! compgen -G '/usr/share/vulkan/icd.d/radeon_icd*.json' >/dev/null; then
 	need mesa-vulkan-drivers
 fi
+# Servers that share their sessions are tested with a real store behind a real proxy.
+if [[ ${1:-} == test ]]; then
+	missing=()
+	command -v redis-server >/dev/null || missing+=(redis-server)
+	command -v haproxy >/dev/null || missing+=(haproxy)
+	((${#missing[@]} == 0)) || need "${missing[@]}"
+fi
 # The tests of the page at the server's root use it as a browser does.
 if [[ ${1:-} == test ]] && ! command -v chromium >/dev/null; then
 	need chromium

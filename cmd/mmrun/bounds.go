@@ -16,6 +16,7 @@ const (
 	mostRuns      = 100_000       // of one measurement, each of which is kept
 	mostSize      = 1 << 20       // of a memory's settings, which config.json bounds further
 	mostTime      = 24 * time.Hour
+	mostKept      = 10 * 365 * mostTime // of a session
 )
 
 // bounds are the least and the most that whole numbers may be, by the name of their flag, and with the command's in front where
@@ -53,8 +54,12 @@ func bound(cmd *cli.Command) {
 			}
 		case *cli.DurationFlag:
 			f.Action = func(_ *cli.Context, d time.Duration) error {
-				if d <= 0 || d > mostTime {
-					return usagef("--%s: %v is not above 0, to %v", f.Name, d, mostTime)
+				most := mostTime
+				if f.Name == "state-ttl" {
+					most = mostKept
+				}
+				if d <= 0 || d > most {
+					return usagef("--%s: %v is not above 0, to %v", f.Name, d, most)
 				}
 				return nil
 			}

@@ -20,6 +20,7 @@ import (
 	"github.com/mmrun/mmrun/engine"
 	"github.com/mmrun/mmrun/models"
 	"github.com/mmrun/mmrun/server"
+	"github.com/mmrun/mmrun/server/store/remote"
 )
 
 func serveCommand() *cli.Command {
@@ -30,7 +31,7 @@ func serveCommand() *cli.Command {
 		UsageText: "mmrun serve [--model [NAME=]PATH]… [--listen ADDRESS] [FLAGS]",
 		Description: `Answers /v1/completions and /v1/chat/completions as OpenAI's API has them, for as many clients at a time as come, and prints its address once it listens. Beside them are /v1/sessions, which keeps states by name, /tokenize and /detokenize, /health, /ready, /metrics for Prometheus, and a page at /. docs/serve.md has examples.
 
-What a prompt has in common with an earlier one is not read again: states after messages, prompts, answers and every 512 tokens are kept in memory, then in --state-dir. Answers are the same, to the bit, with and without.
+What a prompt has in common with an earlier one is not read again: states after messages, prompts, answers and every 512 tokens are kept in memory, then in --state-dir. Answers are the same, to the bit, with and without. With --state-store several servers share their sessions, and any of them goes on with any.
 
 With several models a request says which it means. The first is opened at once, others when they are first asked for; when memory is short, those longest idle are closed. Conversations are written by the model's chat template; a model that has none gets plain: role, colon, text, line by line.
 
@@ -40,6 +41,7 @@ Examples:
 mmrun serve
 mmrun serve --model ~/models/mamba-130m-hf --listen :8080 --api-key-file keys
 mmrun serve --model small=~/models/mamba-130m --model large=~/models/mamba-2.8b --state-dir /var/lib/mmrun
+mmrun serve --listen :8080 --api-key-file keys --state-store redis://cache:6379/0 --state-ttl 720h
 curl http://127.0.0.1:8080/v1/completions -d '{"prompt": "It was a dark night", "max_tokens": 50}'`,
 		Flags:  slices.Concat(serveFlags(), boundFlags(), engineFlags()[1:]),
 		Action: serveAction,
@@ -60,6 +62,10 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "pprof", Category: category, Usage: "profiles of the program at another `ADDRESS`, under /debug/pprof/"},
 		&cli.StringFlag{Name: "state-cache", Category: "State", Value: "1GiB", Usage: "keep states of up to `SIZE` in memory; 0 for none"},
 		&cli.StringFlag{Name: "state-dir", Category: "State", Usage: "keep further states, and sessions, in `DIR`"},
+		&cli.StringFlag{Name: "state-store", Category: "State",
+			Usage: "keep sessions at `URL`, which several servers may share: redis://, rediss://, s3://, gs://, file:///DIR"},
+		&cli.DurationFlag{Name: "state-ttl", Category: "State", DefaultText: "never",
+			Usage: "remove sessions that nobody went on with for `TIME`"},
 		&cli.StringFlag{Name: "state-disk", Category: "State", Value: "16GiB", Usage: "up to `SIZE` of states there, sessions not counted"},
 	}
 }
@@ -90,6 +96,11 @@ func serveAction(c *cli.Context) error {
 	}
 	if o.Models, err = servedModels(c); err != nil {
 		return err
+	}
+	if address := c.String("state-store"); address != "" {
+		if o.Store, err = remote.Open(c.Context, address, o.SessionTTL); err != nil {
+			return fmt.Errorf("--state-store: %w", err)
+		}
 	}
 	sig := signalsOf(c)
 	sig.graceful()
@@ -130,7 +141,7 @@ func serverOptions(c *cli.Context) (o server.Options, err error) {
 		level = slog.LevelError
 	}
 	o = server.Options{
-		AllowOrigin: c.String("allow-origin"), StateDir: c.String("state-dir"),
+		AllowOrigin: c.String("allow-origin"), StateDir: c.String("state-dir"), SessionTTL: c.Duration("state-ttl"),
 		MaxWait: c.Duration("max-wait"), MaxContext: c.Int("max-context"), MaxConcurrent: c.Int("max-concurrent"), MaxQueue: c.Int("max-queue"),
 		LogPrompts: c.Bool("log-prompts"), Log: slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: level})),
 	}
@@ -202,7 +213,15 @@ func servedModel(c *cli.Context, name string, src source) (server.Model, error) 
 	off, err := disabled(c)
 	options := engine.Options{Device: c.String("device"), Disable: off, Validate: c.Bool("validate"), Chunk: c.Int("chunk"), Quantize: c.String("quantize"),
 		Warn: func(line string) { newConsole(c.App.ErrWriter, c.Bool("quiet"), signalsOf(c)).warn("%s", line) }}
-	return server.Model{Name: name, Template: t, Copies: copiesOf(c, src), Open: func() (*mmrun.Model, error) {
+	print := func() ([32]byte, error) {
+		files, err := src.again()
+		if err != nil {
+			return [32]byte{}, err
+		}
+		defer files.Close()
+		return engine.FingerprintOf(files, options)
+	}
+	return server.Model{Name: name, Template: t, Copies: copiesOf(c, src), Fingerprint: print, Open: func() (*mmrun.Model, error) {
 		undo, err := suitSoftware(src)
 		if err != nil {
 			return nil, err

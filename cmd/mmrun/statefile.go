@@ -60,7 +60,7 @@ func stateAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	own, err := engine.FingerprintOf(src)
+	own, err := engine.FingerprintOf(src, engine.Options{})
 	if err != nil {
 		return err
 	}
