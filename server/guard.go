@@ -163,8 +163,9 @@ func (s *Server) refuseUnread(w *answerWriter, r *http.Request, p *problem) {
 	w.Header().Set("Connection", "close")
 	p.write(w)
 	c.Flush()
-	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
-		return // it waits for us
+	if strings.EqualFold(r.Header.Get("Expect"), "100-continue") || p.status == http.StatusRequestTimeout {
+		c.SetReadDeadline(time.Now())
+		return // it waits for us, or does not send
 	}
 	c.SetReadDeadline(time.Now().Add(refusedTimeout))
 	io.CopyN(io.Discard, r.Body, maxRefused)

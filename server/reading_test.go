@@ -147,6 +147,9 @@ func TestNotesRefused(t *testing.T) {
 	if e := r.failed("POST", "/v1/notes", `{"model": "plain", "prompt": "x"}`, 400); e.Code != "no_memory" {
 		t.Errorf("%+v", e)
 	}
+	r.session("POST", "/v1/sessions", fields{"id": "a", "model": "plain", "prompt": "x"}, 201)
+	r.failed("GET", "/v1/sessions/a/notes", nil, 404)
+	r.failed("GET", "/v1/sessions/none/notes", nil, 404)
 }
 
 // plainDir is a model without a memory.

@@ -92,7 +92,7 @@ func TestWrongPaths(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"GET", "/nothing", 404}, {"POST", "/v1/nothing", 404}, {"GET", "/v1", 404}, {"GET", "/v1/models/other", 404}, {"GET", "/v1/models/", 404},
+		{"GET", "/nothing", 404}, {"GET", "/notes", 404}, {"GET", "/v1/notes/x", 404}, {"GET", "/v1/notes", 405}, {"POST", "/v1/nothing", 404}, {"GET", "/v1", 404}, {"GET", "/v1/models/other", 404}, {"GET", "/v1/models/", 404},
 		{"GET", "/v1/completions", 405}, {"DELETE", "/v1/models", 405}, {"PUT", "/health", 405}, {"GET", "/v1/sessions/..%2f..%2fetc%2fpasswd", 400},
 		{"GET", "/v1/sessions/../models", 404}, {"DELETE", "/v1/sessions/%2e%2e", 400},
 	} {

@@ -99,10 +99,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	out.note.err = err
 	var said *reported
-	if out.status != 0 || errors.As(err, &said) || r.Context().Err() != nil {
+	p := problemOf(err)
+	slow := p.status == http.StatusRequestTimeout // which ends the request's context, too
+	if out.status != 0 || errors.As(err, &said) || r.Context().Err() != nil && !slow {
 		return // it was told, or there is nobody to tell
 	}
-	p := problemOf(err)
 	if unread(out.request) {
 		s.refuseUnread(out, out.request, p)
 		return

@@ -20,7 +20,7 @@ const (
 // Serve answers on a listener until ctx ends. It then refuses what is new, finishes what is under way within drain,
 // and returns nil once all is closed. The first model is opened meanwhile; if that fails it is the error.
 func (s *Server) Serve(ctx context.Context, l net.Listener, drain time.Duration) error {
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: min(headerTimeout, s.o.ReadTimeout), IdleTimeout: idleTimeout, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)

@@ -35,7 +35,7 @@ type Options struct {
 	MaxConcurrent int // answers made at a time by one model
 	MaxQueue      int // further requests that wait; negative is none
 	MaxBody       int64
-	ReadTimeout   time.Duration // for a client to send more of its body
+	ReadTimeout   time.Duration // for a client to send more of its body, and all of its head
 	WriteTimeout  time.Duration // for a client to take more of its answer
 	LogPrompts    bool
 	Log           *slog.Logger // nil for none
