@@ -87,9 +87,10 @@ func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Access-Control-Allow-Origin", s.o.AllowOrigin)
+	h.Set("Access-Control-Expose-Headers", "Retry-After")
 	if r.Method == http.MethodOptions {
 		h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+		h.Set("Access-Control-Allow-Headers", "Authorization, *") // OpenAI's client tells of itself in headers of its own
 		h.Set("Access-Control-Max-Age", "600")
 	}
 }
