@@ -96,7 +96,7 @@ FUZZ := ./checkpoint:FuzzIndex ./checkpoint/gguf:FuzzModel ./checkpoint/safetens
 	./checkpoint/pytorch:FuzzPickle ./checkpoint/pytorch:FuzzArchive \
 	./tokenizer:FuzzParse ./tokenizer:FuzzModel ./tokenizer:FuzzPair ./tokenizer:FuzzVocab ./tokenizer:FuzzPattern ./tokenizer:FuzzDecode \
 	./chat:FuzzTemplate ./grammar:FuzzGBNF ./grammar:FuzzSchema \
-	./memmamba:FuzzConfig ./internal/config:FuzzPlain ./engine:FuzzGeneration
+	./memmamba:FuzzConfig ./internal/config:FuzzPlain ./engine:FuzzGeneration ./vk:FuzzCache
 FUZZTIME ?= 5m
 
 fuzz: ## Feed every reader what is made at random, for FUZZTIME (5m) each

@@ -20,13 +20,19 @@ const (
 // groups are the headings in the order of the list.
 var groups = []string{groupRun, groupCheck, groupMemory, groupExperiments, groupProgram}
 
+// unwrittenKey is where the app keeps why a help page or the version could not be written, nil if it was.
+const unwrittenKey = "unwritten"
+
 // signalsKey is where the app keeps its *signals.
 const signalsKey = "signals"
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, sig *signals) *cli.App {
-	cli.HelpPrinter = printHelp
-	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintln(c.App.Writer, "mmrun", c.App.Version) }
-	app := &cli.App{
+	var app *cli.App
+	cli.HelpPrinter = func(w io.Writer, _ string, data any) { app.Metadata[unwrittenKey] = printHelp(w, data) }
+	cli.VersionPrinter = func(c *cli.Context) {
+		_, app.Metadata[unwrittenKey] = fmt.Fprintln(c.App.Writer, "mmrun", c.App.Version)
+	}
+	app = &cli.App{
 		Name:      "mmrun",
 		HelpName:  "mmrun",
 		Usage:     "run Mamba and MemMamba language models on any Vulkan device",

@@ -16,7 +16,7 @@ const helpWidth = 100
 
 // printHelp replaces the templates of package cli: it knows commands by group and flags by
 // category, in the order they were declared, and wraps to the terminal.
-func printHelp(w io.Writer, _ string, data any) {
+func printHelp(w io.Writer, data any) error {
 	h := &helpPage{style: styleOf(w), width: min(terminalWidth(w, helpWidth), helpWidth)}
 	switch v := data.(type) {
 	case *cli.App:
@@ -24,7 +24,8 @@ func printHelp(w io.Writer, _ string, data any) {
 	case *cli.Command:
 		h.command(v)
 	}
-	io.WriteString(w, h.text.String())
+	_, err := io.WriteString(w, h.text.String())
+	return err
 }
 
 type helpPage struct {

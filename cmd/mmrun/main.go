@@ -38,6 +38,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (status int) 
 
 	app := newApp(stdin, stdout, stderr, sig)
 	err := app.RunContext(sig.ctx, permute(args, app.Commands))
+	if unwritten, _ := app.Metadata[unwrittenKey].(error); err == nil && unwritten != nil {
+		err = fmt.Errorf("standard output: %w", unwritten)
+	}
 	return statusOf(sig.ctx, err, stderr)
 }
 
@@ -61,7 +64,7 @@ func statusOf(ctx context.Context, err error, stderr io.Writer) int {
 
 // printError writes one line, whatever the message holds.
 func printError(w io.Writer, err error) {
-	fmt.Fprintf(w, "mmrun: %s\n", strings.Join(strings.Fields(err.Error()), " "))
+	fmt.Fprintf(w, "mmrun: %s\n", visible(strings.Join(strings.Fields(err.Error()), " ")))
 }
 
 // reportPanic says in one line that mmrun itself is at fault. The stack is for those who ask for it.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,12 +36,19 @@ func checkOutput(path string) error {
 		return fmt.Errorf("%s: not a regular file", path)
 	}
 	dir := filepath.Dir(path)
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		dir = filepath.Dir(to)
+	}
 	if info, err := os.Stat(dir); err != nil {
 		return fileError(path, err)
 	} else if !info.IsDir() {
 		return fmt.Errorf("%s: %s is not a directory", path, dir)
 	}
-	return nil
+	f, err := os.CreateTemp(dir, ".mmrun-*")
+	if err != nil {
+		return fileError(path, err)
+	}
+	return fileError(path, errors.Join(f.Close(), os.Remove(f.Name())))
 }
 
 // writeFile writes path as a whole: it is either as it was or complete.

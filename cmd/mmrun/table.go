@@ -23,6 +23,9 @@ func newTable(headings ...string) *table {
 }
 
 func (t *table) add(cells ...string) {
+	for i, cell := range cells {
+		cells[i] = visible(cell)
+	}
 	t.rows = append(t.rows, cells)
 }
 

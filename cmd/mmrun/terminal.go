@@ -68,7 +68,7 @@ func newConsole(w io.Writer, quiet bool, sig *signals) *console {
 func (c *console) warn(format string, args ...any) {
 	if !c.quiet {
 		c.clear()
-		fmt.Fprintf(c.w, "mmrun: "+format+"\n", args...)
+		fmt.Fprintf(c.w, "mmrun: %s\n", visible(fmt.Sprintf(format, args...)))
 	}
 }
 

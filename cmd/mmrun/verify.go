@@ -216,7 +216,11 @@ func (v *verification) report(c *cli.Context) error {
 		err = printJSON(c, verifyReport{len(failed) == 0, v.source.Name(), v.golden.name, v.Device().Name,
 			len(v.golden.tokens), v.limit.atol, v.limit.rtol, reportChecks(v.checks)})
 	} else {
-		err = printText(c, v.heading()+"\n"+checkTable(v.checks))
+		verdict := "all agree"
+		if failed != nil {
+			verdict = strings.Join(failed, ", ") + " differ"
+		}
+		err = printText(c, v.heading()+"\n"+checkTable(v.checks)+"\nverdict  "+verdict+"\n")
 	}
 	if err == nil && failed != nil {
 		err = fmt.Errorf("%s differs from %s in %s", v.source.Name(), v.golden.name, strings.Join(failed, ", "))
