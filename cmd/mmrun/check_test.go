@@ -188,8 +188,8 @@ var manyTokens = strings.Repeat("1 2 3 5 8 13 21 34 55 89\n", 4)
 func TestConvertUsage(t *testing.T) {
 	to := filepath.Join(t.TempDir(), "to")
 	for flag, says := range map[string]string{
-		"--period=9": "cross_layer_period 9", "--window=0": "memory_window 0", "--pooling=sum": `cross_layer_pooling "sum"`,
-		"--pool-growth=-1": "memory_pool_growth -1", "--pool-max=49": "memory_pool_max 49 is not within 50 to 256", "--trigger=now": `cross_layer_trigger "now"`,
+		"--period=9": "cross_layer_period 9", "--window=0": "--window: 0 is less than 1", "--pooling=sum": `cross_layer_pooling "sum"`,
+		"--pool-growth=-1": "--pool-growth: -1 is less than 0", "--pool-max=49": "memory_pool_max 49 is not within 50 to 256", "--trigger=now": `cross_layer_trigger "now"`,
 	} {
 		wantError(t, execute(t, "", "convert", "--from", goldenDir("mamba-tiny"), "--to", to, flag), exitUsage, says)
 	}
