@@ -82,7 +82,7 @@ func (t *terminalLines) line(prompt string) (string, error) {
 		return "", err
 	}
 	defer t.restore()
-	if columns, rows, err := term.GetSize(fd); err == nil {
+	if columns, rows, err := term.GetSize(fd); err == nil && columns > 0 { // one that does not say has 0
 		_ = t.edit.SetSize(columns, rows) // it cannot fail but by writing
 	}
 	t.edit.SetBracketedPasteMode(true)
