@@ -40,3 +40,10 @@ func (f faultyStream) Next(ctx context.Context) (engine.Token, error) {
 	}
 	return f.stream.Next(ctx)
 }
+
+// SetNoteTokens sets of how many tokens an answer to a request for notes tells, and an event, and returns what undoes it.
+func SetNoteTokens(answer, event int) (undo func()) {
+	a, e := mostNoteTokens, eventNoteTokens
+	mostNoteTokens, eventNoteTokens = answer, event
+	return func() { mostNoteTokens, eventNoteTokens = a, e }
+}

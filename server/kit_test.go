@@ -97,7 +97,7 @@ func begin(t *testing.T, o server.Options) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{t: t, url: "http://" + l.Addr().String(), stop: stop, exited: make(chan error, 1)}
 	go func() { r.exited <- s.Serve(ctx, narrow{l}, drain) }()
-	for range 500 {
+	for range 3000 { // a busy machine takes its time
 		if status, _, _ := r.do("GET", "/ready", nil); status == 200 {
 			return r
 		}

@@ -85,6 +85,7 @@ func TestPage(t *testing.T) {
 	b.configure(map[string]string{"max_tokens": "20000", "temperature": "1"})
 	b.types("And then <b>more</b>?", "Enter")
 	b.until(answers + `[1]?.length > 5`)
+	b.until(`document.querySelector(".running") && parseInt(/([\d,]+) windows/.exec(document.getElementById("notes-facts").textContent)?.[1]) > 6`) // while it comes
 	b.press("Escape")
 	b.until(whole)
 	stopped := b.value(answers + `[1]`)

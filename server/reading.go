@@ -14,8 +14,9 @@ import (
 	"github.com/mmrun/mmrun/tokenizer"
 )
 
-// maxNoteTokens is about how many tokens one request for notes reads: who wants to know of more asks again.
-const maxNoteTokens = 1 << 14
+// mostNoteTokens is about how many tokens one answer tells of: who wants to know of more asks again.
+// eventNoteTokens is the same of an event of a stream.
+var mostNoteTokens, eventNoteTokens = 1 << 14, 1 << 10
 
 // notesReply is what a MemMamba wrote down of a text.
 type notesReply struct {
@@ -55,6 +56,7 @@ type reader struct {
 	last   int
 	looked int // the window that was looked at last
 	layers []*layerReply
+	kept   *saved // the state at the end of what was read
 	err    error
 }
 
@@ -66,6 +68,7 @@ func (s *Server) notes(w http.ResponseWriter, r *http.Request) error {
 	}
 	model, _ := f.text("model")
 	after, _ := f.text("after")
+	stream := f.boolean("stream")
 	var messages []chat.Message
 	var text prompt
 	answer := ""
@@ -106,18 +109,49 @@ func (s *Server) notes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if most := min(s.o.MaxContext, int(o.model.Sizes().MaxTokens)); len(n.tokens) > most {
-		return tooLong(int64(len(n.tokens)), int64(most))
-	}
 	known, err := n.knows(after)
 	if err != nil {
 		return err
 	}
-	if err = n.read(ctx, known+1); err != nil {
+	tell := n.whole
+	if stream {
+		tell = n.stream
+	}
+	err = tell(ctx, w, known)
+	return err
+}
+
+// whole tells what is new in one answer, or the first part of it.
+func (n *reader) whole(ctx context.Context, w http.ResponseWriter, known int) error {
+	if err := n.read(ctx, known+1, mostNoteTokens); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, n.reply(known))
 	return nil
+}
+
+// stream tells all that is new, as server-sent events, each as soon as it is read.
+func (n *reader) stream(ctx context.Context, w http.ResponseWriter, known int) error {
+	out := &eventWriter{w: w, c: http.NewResponseController(w)}
+	for {
+		if err := n.read(ctx, known+1, eventNoteTokens); err != nil {
+			return out.fail(err)
+		}
+		one := n.reply(known)
+		if err := out.send(one); err != nil {
+			return err
+		}
+		if !one.More {
+			return out.write("[DONE]\n")
+		}
+		known = n.last
+		next, err := newReader(n.o)
+		if err != nil {
+			return out.fail(err)
+		}
+		next.tokens, next.kept = n.tokens, n.kept
+		n = next
+	}
 }
 
 // readConversed reads a conversation, and apart the answer that it ends with, if it does.
@@ -172,8 +206,12 @@ func (n *reader) cursor(window int) string {
 	return strconv.Itoa(window) + ":" + hex.EncodeToString(sum[:])
 }
 
-// knows is the last window that a client knows of: 0 where its cursor belongs to another text.
+// knows is the last window that a client knows of: 0 where its cursor belongs to another text. A text that is too long is
+// an error.
 func (n *reader) knows(after string) (int, error) {
+	if most := min(n.server.o.MaxContext, int(n.o.model.Sizes().MaxTokens)); len(n.tokens) > most {
+		return 0, tooLong(int64(len(n.tokens)), int64(most))
+	}
 	if after == "" {
 		return 0, nil
 	}
@@ -189,16 +227,17 @@ func (n *reader) knows(after string) (int, error) {
 }
 
 // read has the model read the text, and looks into its memory at the first token of every window from first on:
-// then the notes of the window before are in the pools, and what is read is decided.
-func (n *reader) read(ctx context.Context, first int) error {
+// then the notes of the window before are in the pools, and what is read is decided. It reads about as many tokens as
+// most, and a window at least.
+func (n *reader) read(ctx context.Context, first, most int) error {
 	n.first = first
 	n.last = max(0, (len(n.tokens)-1)/n.window)
 	if n.last < first {
 		return nil
 	}
-	n.last = min(n.last, first-1+max(1, maxNoteTokens/n.window))
+	n.last = min(n.last, first-1+max(1, most/n.window))
 	model := n.o.model.Fingerprint()
-	start := n.server.cache.longest(model, n.tokens[:first*n.window], nil)
+	start := n.server.cache.longest(model, n.tokens[:first*n.window], n.kept)
 	keep := &recorder{server: n.server, model: model}
 	end := n.last*n.window + 1
 	r := engine.Request{Prompt: n.tokens[start.at:end], LogProbs: -1, Every: stateEvery}
@@ -210,7 +249,9 @@ func (n *reader) read(ctx context.Context, first int) error {
 			n.looked = (at - 1) / n.window
 			n.err = n.look(state, n.looked)
 		}
-		if at := state.Position(); at%stateEvery == 0 || at == int64(end) {
+		if at := state.Position(); at == int64(end) {
+			n.kept = keep.keep(state, true)
+		} else if at%stateEvery == 0 {
 			keep.keep(state, false)
 		}
 	}

@@ -132,6 +132,48 @@ func checkSteps(t *testing.T, r *running, conversation func(string) fields, repl
 	}
 }
 
+// TestNotesPages: notes of a long text come in several answers, or in the events of one stream, which tell the same;
+// together they are all, whether states are kept or not.
+func TestNotesPages(t *testing.T) {
+	r := start(t, server.Options{StateCache: -1})
+	body := fields{"prompt": strings.Repeat("It was a bright cold day in April, and the clocks were striking thirteen. ", 6)}
+	whole := r.notes(body)
+	defer server.SetNoteTokens(150, 150)()
+	var text []string
+	var pages []notes
+	reads := make([][]int, len(whole.Layers))
+	for after := ""; ; {
+		one := r.notes(body.with(fields{"after": after}))
+		pages, text, after = append(pages, one), append(text[:one.Start:one.Start], one.Text...), one.Next
+		for l, layer := range one.Layers {
+			reads[l] = append(reads[l], layer.Reads...)
+		}
+		if !one.More {
+			break
+		}
+	}
+	last := pages[len(pages)-1]
+	if len(pages) != whole.Windows/2 || len(pages) < 3 || strings.Join(text, "") != strings.Join(whole.Text, "") || last.Next != whole.Next {
+		t.Errorf("%d answers tell of %q", len(pages), text)
+	}
+	for l, layer := range whole.Layers {
+		if len(reads[l])+len(layer.Reads) > 0 && !reflect.DeepEqual(reads[l], layer.Reads) || !reflect.DeepEqual(keptNotes(last.Layers[l].Notes), keptNotes(layer.Notes)) {
+			t.Errorf("layer %d reads in %v, want %v, or has other notes", l, reads[l], layer.Reads)
+		}
+	}
+	status, header, data := r.do("POST", "/v1/notes", body.with(fields{"stream": true}))
+	events := strings.Split(strings.TrimSuffix(string(data), "\n\n"), "\n\n")
+	if status != 200 || !strings.HasPrefix(header.Get("Content-Type"), "text/event-stream") || len(events) != len(pages)+1 || events[len(pages)] != "data: [DONE]" {
+		t.Fatalf("%d: %.300s", status, data)
+	}
+	for i, want := range pages {
+		var got notes
+		if err := json.Unmarshal([]byte(strings.TrimPrefix(events[i], "data: ")), &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("event %d: %v, %+v, want %+v", i, err, got, want)
+		}
+	}
+}
+
 // TestNotesRefused: a model without a memory, and a cursor that is none.
 func TestNotesRefused(t *testing.T) {
 	if e := usual(t).failed("POST", "/v1/notes", `{"prompt": "x", "after": "3"}`, 400); e.Param != "after" {

@@ -64,7 +64,6 @@ async function request(path, body, signal) {
 
 export async function models() { return (await (await request("/v1/models")).json()).data; }
 
-export async function notes(body, signal) { return (await request("/v1/notes", body, signal)).json(); }
 
 // lines yields the data of a stream's events.
 async function* lines(stream) {
@@ -102,4 +101,16 @@ export async function chat(body, signal, got) {
     throw new Failure("The connection broke before the answer was whole.", "cut");
   }
   throw new Failure("The connection ended before the answer was whole.", "cut");
+}
+
+// notes asks for notes, and calls got with each part of them as the model reads.
+export async function notes(body, signal, got) {
+  const response = await request("/v1/notes", { ...body, stream: true }, signal);
+  for await (const line of lines(response.body)) {
+    if (line === "[DONE]") return;
+    const told = JSON.parse(line);
+    if (told.error) throw failure(200, told.error);
+    got(told);
+  }
+  throw new Failure("The connection ended before all notes were told.", "cut");
 }

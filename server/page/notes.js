@@ -3,7 +3,7 @@ import { byId, element } from "./thread.js";
 import * as api from "./api.js";
 
 const shownAtFirst = 60;
-const least = 1000; // milliseconds between two questions
+const least = 300; // milliseconds between two questions
 
 // A Notes keeps what the server told of one text, and asks for what is new.
 export class Notes {
@@ -23,6 +23,7 @@ export class Notes {
 
   clear() {
     this.turn++;
+    this.abort?.abort(); // what is being told is of the text before
     this.after = "";
     this.pieces = [];
     this.layers = [];
@@ -47,19 +48,18 @@ export class Notes {
       if (this.without.has(model)) { this.toggle(false); continue; }
       const begun = performance.now();
       try {
-        let told;
-        do {
-          const body = { model, after: this.after };
-          if (messages.length) body.messages = messages; else body.prompt = "";
-          told = await api.notes(body);
-          if (turn !== this.turn) break;
+        const body = { model, after: this.after };
+        if (messages.length) body.messages = messages; else body.prompt = "";
+        await api.notes(body, (this.abort = new AbortController()).signal, (told) => {
+          if (turn !== this.turn) return;
           this.take(told);
           this.nodes = nodes;
           this.messages = messages;
           this.toggle(true);
           this.draw();
-        } while (told.more);
+        });
       } catch (error) {
+        if (error.name === "AbortError") continue;
         if (error.code === "no_memory") { this.without.add(model); this.toggle(false); continue; }
         byId("notes-facts").textContent = `The notes cannot be told now. ${error.message}`;
       }
