@@ -106,5 +106,14 @@ fuzz: ## Feed every reader what is made at random, for FUZZTIME (5m) each
 load: build ## 32 clients for ten minutes, every answer compared, and a long conversation (LOAD has flags of tools/load)
 	@go run ./tools/load $(LOAD)
 
+dist: ## Packages for Debian, archives, bills of materials and checksums, for amd64 and arm64, in dist/
+	@tools/dist.sh
+
+test-dist: ## Make the packages twice, at different places and from nothing, and compare every byte
+	@tools/test-dist.sh
+
+test-deb: ## Install the package of dist/ in a fresh Debian, run the demo there, remove it (needs root and debootstrap)
+	@tools/test-deb.sh
+
 clean: ## Remove what was built
-	@rm -rf bin
+	@rm -rf bin dist
