@@ -88,7 +88,7 @@ func TestEmptyPrompt(t *testing.T) {
 	}
 }
 
-// TestTooLong: a Transformer takes so many tokens; what came before belongs to the sequence.
+// TestTooLong: a Transformer takes the given number of tokens; what came before belongs to the sequence.
 func TestTooLong(t *testing.T) {
 	m := open(t, modelDir(t, refmodel.GPTNeoX, 1))
 	s := session(t, m)

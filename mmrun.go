@@ -13,7 +13,7 @@
 //	}
 //
 // A Session is a sequence of text. It goes on where it ended, can be saved, loaded and forked, and its state has a
-// constant size however long it gets, but for a Transformer's.
+// constant size however long it gets, except for a Transformer's.
 //
 // Several goroutines may use one Model: their calls wait for one another. Each Session is of use to one goroutine at
 // a time. Errors to test for with errors.Is are listed with ErrClosed; those of the device are ErrNoDevice,
