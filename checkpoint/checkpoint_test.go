@@ -38,7 +38,7 @@ var noteKind = checkpoint.Kind{
 
 func init() { checkpoint.Register(noteKind) }
 
-// modelDir is a directory with a model in so many bytes a shard, 0 for one file.
+// modelDir is a directory with a model in the given number of bytes a shard, 0 for one file.
 func modelDir(t *testing.T, shard int64) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -67,7 +67,7 @@ func (d *Directory) Open(file string) (data []byte, release func() error, err er
 	return data, func() error { return nil }, nil
 }
 
-// Others are the directory's files, but for weights, of whatever kind, and what is too large to be read.
+// Others are the directory's files, except for weights, of whatever kind, and what is too large to be read.
 func (d *Directory) Others() ([]string, error) {
 	entries, err := fs.ReadDir(d.place.FS, ".")
 	if err != nil {
