@@ -266,7 +266,7 @@ func (c *cursor) uint64() (uint64, error) {
 	return binary.LittleEndian.Uint64(b), nil
 }
 
-// bytes is a string of at most so many bytes, as it lies in the file.
+// bytes is a string of at most the given number of bytes, as it lies in the file.
 func (c *cursor) bytes(most uint64) ([]byte, error) {
 	n, err := c.uint64()
 	if err != nil {
