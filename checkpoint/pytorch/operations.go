@@ -112,7 +112,7 @@ func then(m *machine, use func([]any) error, take func() ([]any, error)) error {
 
 func constant(v any) func(*machine) error { return func(m *machine) error { return m.push(v) } }
 
-// text pushes a string that follows its length, of so many bytes.
+// text pushes a string that stands behind its length, which has the given number of bytes.
 func text(bytes uint64) func(*machine) error {
 	return func(m *machine) error {
 		data, err := m.counted(bytes)
@@ -188,7 +188,7 @@ func opDict(m *machine) error {
 	return m.set(all)
 }
 
-// key reads the number of what is remembered, of so many bytes.
+// key reads the number of what is remembered; it has the given number of bytes.
 func key(use func(uint64) error, m *machine, bytes uint64) error {
 	n, err := m.size(bytes)
 	if err != nil {

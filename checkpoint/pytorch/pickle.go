@@ -84,7 +84,7 @@ func (m *machine) take(n uint64) ([]byte, error) {
 	return part, nil
 }
 
-// size is a little-endian number of so many bytes.
+// size is a little-endian number of the given number of bytes.
 func (m *machine) size(bytes uint64) (uint64, error) {
 	part, err := m.take(bytes)
 	if err != nil {
@@ -95,7 +95,7 @@ func (m *machine) size(bytes uint64) (uint64, error) {
 	return binary.LittleEndian.Uint64(word[:]), nil
 }
 
-// counted is bytes that follow their own number, of so many bytes itself.
+// counted is bytes that stand behind their length, which has the given number of bytes itself.
 func (m *machine) counted(bytes uint64) ([]byte, error) {
 	n, err := m.size(bytes)
 	if err != nil {
