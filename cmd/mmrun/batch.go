@@ -161,7 +161,7 @@ func (b *batchRun) checkLines(name string, src source) error {
 	return nil
 }
 
-// run continues all lines, so many at a time: when one has ended the next takes its place.
+// run continues all lines, several at a time: when one has ended the next takes its place.
 func (b *batchRun) run(ctx context.Context, size int) error {
 	scheduler, err := b.NewScheduler(engine.SchedulerOptions{Places: size})
 	if err != nil {

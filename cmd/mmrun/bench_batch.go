@@ -32,7 +32,7 @@ func counts(c *cli.Context, name, of string, most int) ([]int, error) {
 	return all, nil
 }
 
-// measureBatch measures n tokens of each of so many sequences that are generated together.
+// measureBatch measures n tokens of each of the given number of sequences that are generated together.
 func (b *benchmark) measureBatch(ctx context.Context, sequences, n int) error {
 	scheduler, err := b.NewScheduler(engine.SchedulerOptions{Places: sequences})
 	if err != nil {

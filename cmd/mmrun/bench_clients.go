@@ -40,7 +40,7 @@ func (b *benchmark) readCounts(c *cli.Context) (err error) {
 	return nil
 }
 
-// clientResult is what so many clients met.
+// clientResult is what a number of clients met.
 type clientResult struct {
 	Clients   int     `json:"clients"`
 	Places    int     `json:"places"`
@@ -58,7 +58,7 @@ type clientResult struct {
 	LongestWait   float64 `json:"longest_wait_s"` // that reading has added between two tokens
 }
 
-// clientRun is one run of so many clients.
+// clientRun is one run of a number of clients.
 type clientRun struct {
 	*benchmark
 	scheduler       *engine.Scheduler
@@ -80,7 +80,7 @@ func (b *benchmark) measureClients(ctx context.Context, o engine.SchedulerOption
 	return err
 }
 
-// ofClients has so many clients ask so often.
+// ofClients has clients ask at the same time, each several times.
 func (b *benchmark) ofClients(ctx context.Context, o engine.SchedulerOptions, clients, times, mostPrompt, gen int) (*clientResult, error) {
 	scheduler, err := b.NewScheduler(o)
 	if err != nil {
@@ -104,7 +104,7 @@ func (b *benchmark) ofClients(ctx context.Context, o engine.SchedulerOptions, cl
 	}, nil
 }
 
-// all has so many clients ask so often.
+// all has clients ask at the same time, each several times.
 func (r *clientRun) all(ctx context.Context, clients, times int) error {
 	errs := make([]error, clients)
 	var wg sync.WaitGroup

@@ -48,7 +48,7 @@ func TestBenchContext(t *testing.T) {
 	}
 }
 
-// TestBenchContextStarts: what is kept of a context is a sequence of so many tokens.
+// TestBenchContextStarts: what is kept of a context is a sequence of the given number of tokens.
 func TestBenchContextStarts(t *testing.T) {
 	points, err := contextFlag("90,0,33")
 	if err != nil {

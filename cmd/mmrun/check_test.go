@@ -152,7 +152,7 @@ func TestConvertChangesNoLogit(t *testing.T) {
 		}
 		plain := filepath.Join(t.TempDir(), "plain")
 		succeed(t, "logits", "--model", goldenDir(test.model), "--tokens-file", file(t, "tokens", manyTokens), "--out", plain)
-		// Exact but for the kernels that windows of other lengths run through, which round differently.
+		// Exact except for the kernels that windows of other lengths run through, which round differently.
 		if r, o := verify(t, to, plain, "--atol", "1e-5", "--rtol", "1e-5"); !r.OK {
 			t.Errorf("%v: the logits are others: %s", test, o.stdout)
 		}

@@ -23,7 +23,7 @@ func fidelityCommand() *cli.Command {
 
 ETMF of a layer at distance k is the mean over tokens i of max(ρ, π). ρ is the share of token i's write to the state that is left k tokens later: ‖exp(A ΣΔ) ⊙ Δ u B‖ as a share of ‖Δ u B‖, exactly; Mamba-2 has one A and Δ a head. π is the share of the length of the layer's input x that the row space of note_proj keeps, if token i's note is then in a pool that is read, by the layer's own attention or a later layer's, and else 0. Without a memory ETMF is the mean of ρ: the decay of a Mamba's state.
 
-ECLMF of two layers is the linear centered kernel alignment of their normalized inputs x over up to 512 tokens: 1 for inputs that are alike but for a rotation and a factor, 0 for unrelated ones.
+ECLMF of two layers is the linear centered kernel alignment of their normalized inputs x over up to 512 tokens: 1 for inputs that are alike except for a rotation and a factor, 0 for unrelated ones.
 
 With --json the output is one object: file, tokens, distances, samples, and models, each with model, device, state (mean ρ over tokens and layers), etmf, noted (the share of tokens whose note is in a pool that is read), layers with the same for each, and etmf_error, a standard error over tokens, and eclmf, a row for each layer.
 
@@ -56,7 +56,7 @@ func fidelityAction(c *cli.Context) error {
 	}
 	last := r.Distances[len(r.Distances)-1]
 	if last > r.Tokens-2 {
-		return usagef("--distances: %d leaves no two of %d tokens that have so many after them", last, r.Tokens)
+		return usagef("--distances: %d leaves no two of %d tokens that have as many behind them", last, r.Tokens)
 	}
 	r.chosen = fidelity.Spread(c.Uint64("seed"), c.Int("samples"), r.Tokens-last)
 	r.alike = fidelity.Spread(c.Uint64("seed"), mostAlike, r.Tokens)

@@ -95,7 +95,7 @@ func (r *fidelityReport) text() string {
 	return text.String()
 }
 
-// apart is ECLMF over all pairs of layers that are so many apart.
+// apart is ECLMF over all pairs of layers of the same distance.
 func (m *fidelityModel) apart(n int) (mean, low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	pairs := len(m.alike) - n

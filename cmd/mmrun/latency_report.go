@@ -32,7 +32,7 @@ type latencyModel struct {
 // latencyContext is what a context length takes, in seconds and bytes.
 type latencyContext struct {
 	Context   int     `json:"context"`
-	Prompt    float64 `json:"prompt_s"`     // to read so many tokens
+	Prompt    float64 `json:"prompt_s"`     // to read them
 	Token     float64 `json:"token_s"`      // for each further one
 	EndToEnd  float64 `json:"end_to_end_s"` // for both
 	State     int64   `json:"state_bytes"`

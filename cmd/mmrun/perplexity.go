@@ -19,7 +19,7 @@ func perplexityCommand() *cli.Command {
 		Category:  groupExperiments,
 		Usage:     "how well a model predicts a text, by context length and position",
 		UsageText: "mmrun perplexity --file FILE [--context N,...] [--against DIR] [--plot FILE.png] [--json] [FLAGS]",
-		Description: `Measures perplexity, which is e to the mean surprise of a token, and bits per byte, the mean surprise of a byte of the text in bits: the figure that models with different tokenizers can be compared by. Without --context the text is read in one go from an empty state. With --context it is cut into pieces of so many tokens, each read from an empty state; several lengths, and "all" for the whole, are measured on the same tokens. The file is read in pieces, so it may be larger than memory.
+		Description: `Measures perplexity, which is e to the mean surprise of a token, and bits per byte, the mean surprise of a byte of the text in bits: the figure that models with different tokenizers can be compared by. Without --context the text is read in one go from an empty state. With --context it is cut into pieces of that many tokens, each read from an empty state; several lengths, and "all" for the whole, are measured on the same tokens. The file is read in pieces, so it may be larger than memory.
 
 With --last N only the last N tokens of whole pieces are scored: of those the model has seen most before. --decimate needs that, for what it drops it predicts nothing after; the last --decimate-keep tokens, which are never dropped, must be at least as many.
 

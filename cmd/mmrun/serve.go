@@ -131,7 +131,7 @@ func serveAction(c *cli.Context) error {
 	return s.Serve(sig.ctx, l, c.Duration("drain"))
 }
 
-// serverOptions reads the flags, but for models.
+// serverOptions reads the flags, except for models.
 func serverOptions(c *cli.Context) (o server.Options, err error) {
 	if err := cmp.Or(noArguments(c), checkEngineFlags(c)); err != nil {
 		return o, err

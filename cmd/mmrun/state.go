@@ -24,7 +24,7 @@ func (e *opened) loadState(path string) (*engine.State, error) {
 	return state, nil
 }
 
-// restore reads a state from a file that may have so many bytes at the most.
+// restore reads a state from a file that may have at most the given number of bytes.
 func restore(state *engine.State, path string, limit int64) error {
 	f, err := infile.Open(path)
 	if err != nil {

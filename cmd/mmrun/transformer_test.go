@@ -10,7 +10,7 @@ import (
 	"github.com/mmrun/mmrun/internal/refmodel"
 )
 
-// transformerDir is a random Transformer of bytes for so many tokens.
+// transformerDir is a random Transformer of bytes for the given number of tokens.
 func transformerDir(t *testing.T, positions int) string {
 	t.Helper()
 	dir, c := t.TempDir(), refmodel.DefaultTransformer()
