@@ -212,7 +212,7 @@ func (b *batch) giveState(q *sequence, s *State) error {
 	return nil
 }
 
-// pairs are what a row and a state have of so many tokens, in the order to copy to the row.
+// pairs are what a row and a state have of the given number of tokens, in the order to copy to the row.
 func (b *batch) pairs(row int, s *State, tokens int64) (pairs [][2]vk.Span) {
 	for i, r := range b.layout.fixed {
 		if r.size() > 0 {
@@ -226,7 +226,7 @@ func (b *batch) pairs(row int, s *State, tokens int64) (pairs [][2]vk.Span) {
 	return pairs
 }
 
-// reserve makes room for so many tokens in the growing parts of a row, which has some.
+// reserve makes room for the given number of tokens in the growing parts of a row, which has some.
 func (b *batch) reserve(row int, tokens, have int64) error {
 	if b.grown == nil || b.grown[row].has(tokens) {
 		return nil

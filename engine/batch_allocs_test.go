@@ -15,7 +15,7 @@ import (
 // texts is how many texts the batch has whose objects are counted.
 const texts = 5
 
-// steps takes so many tokens of every sequence and returns how many objects that took from Go's heap.
+// steps takes the given number of tokens of every sequence and returns how many objects that took from Go's heap.
 func steps(t *testing.T, b *Batch, n int) uint64 {
 	t.Helper()
 	var before, after runtime.MemStats

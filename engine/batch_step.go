@@ -10,7 +10,7 @@ import (
 	"github.com/mmrun/mmrun/vk"
 )
 
-// A batchStep feeds a token to each of up to so many sequences and finds the highest logits.
+// A batchStep feeds a token to each of up to the given number of sequences and finds the highest logits.
 type batchStep struct {
 	rows     int
 	programs [3]*graph.Program
@@ -19,14 +19,14 @@ type batchStep struct {
 	fetch    *graph.Recording // brings them to the host; nil when they are there
 }
 
-// A batchBegin does what is due in up to so many sequences whose windows begin.
+// A batchBegin does what is due in up to the given number of sequences whose windows begin.
 type batchBegin struct {
 	rows    int
 	program *graph.Program
 	begin   *graph.Recording
 }
 
-// stepRows is for how many sequences the step of so many is made: those that are not there cost little,
+// stepRows is for how many sequences the step of a smaller number is made: those that are not there cost little,
 // and a step for every number would have to be built.
 func stepRows(sequences, most int) int {
 	rows := 1
@@ -120,7 +120,7 @@ func (b *batch) record(s *batchStep) (*batchStep, error) {
 	return s, nil
 }
 
-// step returns the step for so many sequences.
+// step returns the step for the given number of sequences.
 func (b *batch) step(sequences int) (*batchStep, error) {
 	rows := stepRows(sequences, b.layout.sequences)
 	for _, s := range b.steps {
@@ -136,13 +136,13 @@ func (b *batch) step(sequences int) (*batchStep, error) {
 	return b.record(s)
 }
 
-// planBegin makes the program of windows that begin in so many rows.
+// planBegin makes the program of windows that begin in the given number of rows.
 func (b *batch) planBegin(rows int) (*batchBegin, error) {
 	program, err := b.model.plan(b.layout, rows, b.link.buildBegin)
 	return &batchBegin{rows: rows, program: program}, err
 }
 
-// begin returns what is due in so many sequences whose windows begin together.
+// begin returns what is due in the given number of sequences whose windows begin together.
 func (b *batch) begin(sequences int) (_ *graph.Recording, err error) {
 	rows := stepRows(sequences, b.layout.sequences)
 	i := slices.IndexFunc(b.begins, func(one *batchBegin) bool { return one.rows == rows })

@@ -10,7 +10,7 @@ import (
 	"github.com/mmrun/mmrun/sample"
 )
 
-// windowed opens a random MemMamba with windows of so many tokens.
+// windowed opens a random MemMamba with windows of the given number of tokens.
 func windowed(t *testing.T, window int, threshold float64) *Model {
 	t.Helper()
 	return openModel(t, writeModel(t, small(func(c *refmodel.Config) {

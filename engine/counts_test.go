@@ -86,7 +86,7 @@ func TestCountsOfAToken(t *testing.T) {
 	})
 }
 
-// countTokens holds a token to so many dispatches a layer, whatever the type of the weights.
+// countTokens holds a token to a number of dispatches a layer, whatever the type of the weights.
 func countTokens(t *testing.T, c refmodel.Config, perLayer int) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "model")

@@ -18,7 +18,7 @@ type Decimation struct {
 	Layers []int   // that drop tokens, from 0, ascending
 	Base   int     // tokens that the first of them lets stay, beside the last Keep
 	Beta   float64 // how many each later one lets stay, of those of the one before
-	Least  int     // tokens that always stay, if there are so many
+	Least  int     // tokens that always stay, if there are as many
 	Keep   int     // last tokens of the prompt, which are never dropped; 1 at least
 }
 
@@ -43,7 +43,7 @@ type Decimating interface {
 	Rest(p *Pass, l int, r, kept graph.Value)
 }
 
-// Check says what is wrong with a decimation of a model of so many layers, in the words of Go programs.
+// Check says what is wrong with a decimation of a model of the given number of layers, in the words of Go programs.
 func (d Decimation) Check(layers int) error {
 	for i, l := range d.Layers {
 		if l < 0 || l >= layers || i > 0 && l <= d.Layers[i-1] {

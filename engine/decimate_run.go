@@ -118,7 +118,7 @@ func (p *programs) buildStage(pass *Pass, network Decimating, t *stages, i int) 
 // decimated says who wants to know of the tokens that a decimation takes to the end.
 type decimated struct {
 	progress func(done, total int)               // may be nil: tokens of the prompt that the first layers have seen
-	after    func(first, tokens, left int) error // may be nil: of a pass, of so many tokens that are left in all
+	after    func(first, tokens, left int) error // may be nil: of a pass, of the given number of tokens that are left in all
 }
 
 // decimate feeds a prompt and leaves the head under way.

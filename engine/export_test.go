@@ -30,7 +30,7 @@ func (m *Model) Begin() *graph.Program { return m.programs.begin }
 func (m *Model) Step() *graph.Program   { return m.programs.step }
 func (m *Model) Choose() *graph.Program { return m.programs.choose }
 
-// PromptPass is the program for a pass of so many tokens, and for how many it was made.
+// PromptPass is the program for a pass of the given number of tokens, and for how many it was made.
 func (m *Model) PromptPass(tokens int) (made int, program *graph.Program, err error) {
 	program, err = m.prompt(tokens)
 	for _, one := range m.programs.passes {
@@ -59,13 +59,13 @@ func (k *link) ChoiceBytes() int64  { return k.spans[choicesSlot+hostSide].Size 
 func (m *Model) ChoiceBytes() int64 { return m.programs.ChoiceBytes() }
 func (b *batch) ChoiceBytes() int64 { return b.link.ChoiceBytes() }
 
-// Reserve makes room for so many tokens.
+// Reserve makes room for the given number of tokens.
 func (s *State) Reserve(tokens int64) error { return s.reserve(tokens) }
 
 // CloseRecordings gives back what is bound to the state.
 func (s *State) CloseRecordings() { s.closeRecordings() }
 
-// StepOf plans a step of so many sequences.
+// StepOf plans a step of the given number of sequences.
 func (b *batch) StepOf(rows int) (step, choose *graph.Program, err error) {
 	s, err := b.plan(rows)
 	if err != nil {
@@ -77,7 +77,7 @@ func (b *batch) StepOf(rows int) (step, choose *graph.Program, err error) {
 // Submitted is how many programs the last step sent to the device.
 func (b *batch) Submitted() int { return len(b.submit) }
 
-// BeginOf plans what is due in so many sequences whose windows begin.
+// BeginOf plans what is due in the given number of sequences whose windows begin.
 func (b *batch) BeginOf(rows int) (*graph.Program, error) {
 	one, err := b.planBegin(rows)
 	return one.program, err
@@ -122,7 +122,7 @@ func (nowhere) NewBuffer(int64, vk.Memory) (*vk.Buffer, error)               { r
 func (nowhere) Upload(vk.Span, int64, func(p []byte, off int64) error) error { return nil }
 
 // Compile makes every program of a model for a device that cannot hold it, its matrices in a format unless
-// that is nil, and the steps of batches of so many sequences.
+// that is nil, and the steps of batches of the given number of sequences.
 func Compile(device *vk.Device, src checkpoint.Source, to *quant.Format, batches []int) (err error) {
 	m := &Model{device: device}
 	data, err := src.Config()

@@ -31,7 +31,7 @@ func newGrown(parts []Part) grown {
 	return g
 }
 
-// room is for how many tokens there is room when it must be for so many; most of what there may ever be.
+// room is for how many tokens to make room when the given number needs it; most is the most that there may ever be.
 func room(tokens, most int64) int64 {
 	rows := int64(firstTokens)
 	for rows < tokens {
@@ -40,7 +40,7 @@ func room(tokens, most int64) int64 {
 	return (min(rows, most) + tokensStep - 1) / tokensStep * tokensStep
 }
 
-// reserve makes room for so many tokens in the growing parts.
+// reserve makes room for the given number of tokens in the growing parts.
 func (s *State) reserve(tokens int64) error {
 	if s.grown.has(tokens) {
 		return nil
@@ -49,7 +49,7 @@ func (s *State) reserve(tokens int64) error {
 	return s.model.reserve(s.grown, tokens, s.position)
 }
 
-// has says whether every part has room for so many tokens.
+// has says whether every part has room for the given number of tokens.
 func (g grown) has(tokens int64) bool {
 	for _, p := range g {
 		if p.tokens < tokens {
@@ -59,7 +59,7 @@ func (g grown) has(tokens int64) bool {
 	return true
 }
 
-// reserve makes room for so many tokens, and takes along those there are. Parts grow one after the other, so
+// reserve makes room for the given number of tokens, and takes along those there are. Parts grow one after the other, so
 // that no more than one is there twice; when that fails, those that have grown stay so.
 func (m *Model) reserve(g grown, tokens, have int64) error {
 	limits := m.device.Info().Limits
@@ -102,7 +102,7 @@ func (g grown) find(layer int, name string) *growingPart {
 	return nil
 }
 
-// of is the first so many tokens of a part.
+// of is what a part has of the first tokens.
 func (p *growingPart) of(tokens int64) vk.Span { return p.buffer.Span(0, tokens*p.tokenBytes()) }
 
 // pairs are the first tokens of all parts with those of another sequence, to copy from.

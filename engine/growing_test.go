@@ -14,7 +14,7 @@ import (
 	"github.com/mmrun/mmrun/internal/refmodel"
 )
 
-// randomTransformer opens a small Transformer for so many positions.
+// randomTransformer opens a small Transformer for the given number of positions.
 func randomTransformer(t *testing.T, positions, chunk int) *Model {
 	t.Helper()
 	dir, c := t.TempDir(), refmodel.DefaultTransformer()

@@ -37,7 +37,7 @@ var draws = map[string]struct {
 	refmodel.GPTNeoX:     {4, drawTransformer},
 }
 
-// check checks a property so many times.
+// check checks a property a number of times.
 func check(t *testing.T, times int, property func(r *rapid.T)) {
 	t.Helper()
 	if err := flag.Set("rapid.checks", strconv.Itoa(times)); err != nil {

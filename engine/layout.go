@@ -20,7 +20,7 @@ type layout struct {
 	bytes     int64
 }
 
-// A region is where a part lies: from an offset on, every sequence's so many bytes after the last one's.
+// A region is where a part lies: from an offset on, one sequence's bytes after another's, all as many.
 type region struct {
 	Part
 	at, each int64

@@ -126,7 +126,7 @@ func pickParams(slots map[string]vk.Span, block int) {
 
 func (b params) put(i int, v uint32) { binary.LittleEndian.PutUint32(b[4*i:], v) }
 
-// pass is of so many tokens of each of so many sequences.
+// pass is of the given number of tokens of each of the given number of sequences.
 func (b params) pass(tokens, sequences int) {
 	b.put(0, uint32(tokens))
 	b.put(1, uint32(sequences))

@@ -24,7 +24,7 @@ type cost struct {
 	host int64 // the most memory of the host's that came from Vulkan, staging among it
 }
 
-// openCounting writes a random model of so many layers and opens it, looking at the heap after every
+// openCounting writes a random model of the given number of layers and opens it, looking at the heap after every
 // piece that is uploaded.
 func openCounting(t *testing.T, layers int, d safetensors.DType, quantize string) cost {
 	t.Helper()

@@ -176,7 +176,7 @@ func (m *Model) Chunk() int {
 	return m.programs.chunkTokens
 }
 
-// CutTokens tells what the cutting of a prompt changes. Read in pieces of so many tokens or multiples of it, from
+// CutTokens tells what the cutting of a prompt changes. Read in pieces of the given number of tokens or multiples of it, from
 // where reading begins, it comes to the same, to the bit, as in one; 0 is that every cut may change how numbers
 // round. With the same cuts all is always the same.
 func (m *Model) CutTokens() int {

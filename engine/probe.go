@@ -63,7 +63,7 @@ func (in Inside) Finish(s *State, n int) error { return in.m.startHead(s, n, fal
 // Logits brings the logits that a program left on the device to the state.
 func (in Inside) Logits(s *State) error { return in.m.fetchLogits(s) }
 
-// Tapped plans a pass of one window, of so many tokens at the most, that copies what it is tapped for to a slot.
+// Tapped plans a pass of one window, of at most the given number of tokens, that copies what it is tapped for to a slot.
 func (in Inside) Tapped(tokens int, slot string) (*graph.Program, *Taps, error) {
 	t, p := &Taps{Slot: slot}, in.m.programs
 	program, err := in.m.plan(in.m.layout, tokens, func(pass *Pass) {

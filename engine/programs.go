@@ -146,7 +146,7 @@ func (m *Model) chooses() bool {
 	return m.sizes.Vocab >= chooseFrom && m.sizes.Vocab <= ops.MaxTopVocab && ops.TopKFits(graph.New(m.device))
 }
 
-// plan makes one program of a pass of so many tokens at the most over states of a layout. It is the one way
+// plan makes one program of a pass of at most the given number of tokens over states of a layout. It is the one way
 // in which passes are built.
 func (m *Model) plan(l *layout, tokens int, build func(*Pass)) (*graph.Program, error) {
 	p := &Pass{Graph: graph.New(m.device), network: m.network, layers: m.sizes.Layers, layout: l, Tokens: tokens}
@@ -225,7 +225,7 @@ func (p *Pass) logits() graph.Value {
 	return p.Slot(logitsSlot, 0, p.Tokens, p.network.Ends().Head.Rows)
 }
 
-// prompt returns the shortest program for a pass of so many tokens, or as many of them as one takes.
+// prompt returns the shortest program for a pass of the given number of tokens, or as many of them as one takes.
 func (m *Model) prompt(tokens int) (*graph.Program, error) {
 	all := m.programs.passes
 	for _, one := range all {

@@ -41,7 +41,7 @@ type Request struct {
 	// read in pieces that end there, as by several calls of Generate; see Model.CutTokens.
 	Checkpoints []int
 
-	// Every has Checkpoint called at every multiple of so many tokens of the sequence, too, in prompt and
+	// Every has Checkpoint called at every multiple of the given number of tokens of the sequence, too, in prompt and
 	// answer, and the prompt cut there; 0 is never.
 	Every int
 
@@ -260,7 +260,7 @@ func (j *job) plan() {
 	}
 }
 
-// shows says whether Checkpoint is due at a position, after so many of the lane's tokens.
+// shows says whether Checkpoint is due at a position, after a number of the lane's tokens.
 func (j *job) shows(position int64, at int) bool {
 	if j.Every > 0 && position%int64(j.Every) == 0 {
 		return true

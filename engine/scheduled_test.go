@@ -53,7 +53,7 @@ func (s *seen) close() {
 	}
 }
 
-// takes takes all of a stream, and after so many tokens ends the request, unless that is less than 0.
+// takes takes all of a stream, and after the given number of tokens ends the request, unless that is less than 0.
 func (s *seen) takes(stream *Stream, after int, cancel func()) {
 	for s.err == nil {
 		if after >= 0 && len(s.tokens) >= after {

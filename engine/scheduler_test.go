@@ -38,7 +38,7 @@ func submit(t tester, s *Scheduler, ctx context.Context, r Request) *Stream {
 	return stream
 }
 
-// endless is a request for so many tokens as nobody waits for, after a prompt of n tokens.
+// endless is a request for the given number of tokens as nobody waits for, after a prompt of n tokens.
 func endless(n int) Request {
 	return Request{Prompt: make([]int32, n), Options: GenerateOptions{MaxTokens: 1 << 20, Stop: []int32{}}, LogProbs: -1}
 }
