@@ -39,7 +39,7 @@ type machine struct {
 	key    []byte
 
 	far   int             // how many bytes a token may have
-	alike map[int32]int32 // by set of stacks: one that is the same for so many bytes
+	alike map[int32]int32 // by set of stacks: one that is the same for the given number of bytes
 
 	current []int32 // by state: the stacks that lead to it, or none
 	touched []int32 // states that current has
