@@ -29,7 +29,7 @@ func (g *Graph) Grow(growth Growth) {
 	}
 }
 
-// at is what the node costs when sequences have so many tokens before the pass, by row of the state.
+// at is what the node costs when sequences have the given number of tokens before the pass, by row of the state.
 // Of a row that is not there it is what it costs at the beginning.
 func (n *node) at(positions []int64) Cost {
 	if n.growth.Row >= len(positions) {
@@ -38,7 +38,7 @@ func (n *node) at(positions []int64) Cost {
 	return n.cost.plus(n.growth.Each, max(0, positions[n.growth.Row]))
 }
 
-// Longest is how long the longest of the calls takes by a pace, with so many tokens before the pass.
+// Longest is how long the longest of the calls takes by a pace, with the given number of tokens before the pass.
 func (p *Program) Longest(pace vk.Pace, positions ...int64) (longest time.Duration) {
 	for i := range p.nodes {
 		n := &p.nodes[i]

@@ -65,7 +65,7 @@ func factors() []float32 {
 	return f
 }
 
-// stretched is what stretch does so many times, on the host.
+// stretched is what stretch does several times, on the host.
 func stretched(x []float32, times int) []float32 {
 	y := slices.Clone(x)
 	for range times {
@@ -76,7 +76,7 @@ func stretched(x []float32, times int) []float32 {
 	return y
 }
 
-// same compares but for the last bits, in which a device's square root of 1 may be off.
+// same compares except for the last bits, in which a device's square root of 1 may be off.
 func same(got, want []float32) bool {
 	return slices.EqualFunc(got, want, func(a, b float32) bool {
 		return math.Abs(float64(a-b)) <= 1e-5*math.Abs(float64(b))

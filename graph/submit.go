@@ -18,7 +18,7 @@ type piece struct {
 // pieceTime bounds a piece, by what is assumed of a device that nothing is known of.
 const pieceTime = 100 * time.Millisecond
 
-// at is the load with so many tokens before the pass, by row of the state.
+// at is the load with the given number of tokens before the pass, by row of the state.
 func (p *piece) at(positions []int64) vk.Load {
 	if !p.grows || len(positions) == 0 {
 		return p.load

@@ -8,7 +8,7 @@ import (
 	"github.com/mmrun/mmrun/vk"
 )
 
-// costly is a program of so many kernels of a cost each, x = stretch(…(x)).
+// costly is a program of several kernels of a cost each, x = stretch(…(x)).
 func costly(t *testing.T, s Spans, kernels int, cost Cost) *Recording {
 	t.Helper()
 	g := New(device)

@@ -114,7 +114,7 @@ func (g *Graph) Part(v Value, part int) Value {
 // Align rounds a size in bytes up to where the next home may begin.
 func Align(size int64) int64 { return (size + alignment - 1) / alignment * alignment }
 
-// Shaped returns the view of v, which is packed, as so many rows of cols numbers from its first one on.
+// Shaped returns the view of v, which is packed, as the given number of rows of cols numbers from its first one on.
 func (g *Graph) Shaped(v Value, rows, cols int) Value {
 	if !v.Packed() || rows < 1 || cols < 1 || rows*cols > v.Rows*v.Cols {
 		g.Fail(fmt.Errorf("shape [%d %d] of shape %v", rows, cols, v.Shape()))
