@@ -61,7 +61,7 @@ func key(path string, t reflect.Type) string {
 	}
 }
 
-// exact leaves out keys that are a field's but for their case, which encoding/json would take for the field's own, in
+// exact leaves out keys that differ from a field's in their case alone, which encoding/json would take for the field's own, in
 // objects within it, too. What is no object stays as it is.
 func exact(data []byte, t reflect.Type) []byte {
 	for t.Kind() == reflect.Pointer {
