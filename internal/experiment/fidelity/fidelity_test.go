@@ -105,7 +105,7 @@ func TestHeads(t *testing.T) {
 	}
 }
 
-// checkShare: what is left in all channels of a token that both follow, so many tokens later.
+// checkShare: what is left in all channels of a token that both follow, the given number of tokens later.
 func checkShare(t *testing.T, heads *Layer, alone []*Layer, token, later int) {
 	t.Helper()
 	var left, whole float64

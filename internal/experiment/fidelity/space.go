@@ -45,7 +45,7 @@ func share(basis [][]float64, x []float32) float64 {
 		inside += along * along
 	}
 	if whole := dot(wide, wide); whole > 0 {
-		return min(1, math.Sqrt(inside/whole)) // but for rounding
+		return min(1, math.Sqrt(inside/whole)) // rounding aside
 	}
 	return 0
 }
