@@ -25,7 +25,7 @@ type Keys struct {
 	count int
 }
 
-// NewKeys prepares the task for a tokenizer, with so many names where there are several. A nil filler is the
+// NewKeys prepares the task for a tokenizer, with the given number of names where there are several. A nil filler is the
 // passkey task's.
 func NewKeys(encode corpus.Encoder, filler []int32, count int) (*Keys, error) {
 	if count < 2 || count > MostDocuments {
