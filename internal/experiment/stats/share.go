@@ -9,7 +9,7 @@ func Interval(right, all int) (low, high float64) {
 	n, p := float64(all), float64(right)/float64(all)
 	middle := (p + z*z/(2*n)) / (1 + z*z/n)
 	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
-	if low = middle - half; right == 0 { // but for rounding
+	if low = middle - half; right == 0 { // rounding aside
 		low = 0
 	}
 	if high = middle + half; right == all {
