@@ -18,7 +18,7 @@ import (
 type Random struct {
 	Seed  uint64            // the same seed gives the same numbers, whatever DType and Shard are
 	DType safetensors.DType // F32 (also the zero value), F16 or BF16, of every tensor
-	Shard int64             // at most so many bytes a shard, with an index; 0 is one file
+	Shard int64             // at most the given number of bytes a shard, with an index; 0 is one file
 }
 
 // prepare fills in what is left out and makes the directory.
