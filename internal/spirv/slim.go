@@ -2,7 +2,7 @@ package spirv
 
 import "encoding/binary"
 
-// Instructions for debuggers, but for names: sources, lines and what tools say of themselves.
+// Instructions for debuggers, except for names: sources, lines and what tools say of themselves.
 const (
 	opSourceContinued = 2
 	opSource          = 3
@@ -15,7 +15,7 @@ const (
 	opModuleProcessed = 330
 )
 
-// Slim returns a module without what is there for debuggers, but for the names of what ReadArguments tells.
+// Slim returns a module without what is there for debuggers, except for the names of what ReadArguments tells.
 func Slim(code []byte) ([]byte, error) {
 	words, err := Words(code)
 	if err != nil {

@@ -68,7 +68,7 @@ func TestReadArguments(t *testing.T) {
 	}
 }
 
-// TestSlim: what is there for debuggers goes, but for the names of arguments.
+// TestSlim: what is there for debuggers goes, except for the names of arguments.
 func TestSlim(t *testing.T) {
 	all := shader()
 	slim, err := Slim(assembled(all...))
