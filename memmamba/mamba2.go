@@ -25,7 +25,7 @@ type Mamba2 struct {
 	UseBias     bool    `json:"use_bias"`        // of in_proj and out_proj
 	UseConvBias bool    `json:"use_conv_bias"`   // of conv1d
 	RMSNorm     bool    `json:"rms_norm"`        // y ⊙ silu(z) is normed
-	NormGroups  int     `json:"norm_groups"`     // over so many groups of channels; n_groups where absent (ours)
+	NormGroups  int     `json:"norm_groups"`     // over the given number of groups of channels; n_groups where absent (ours)
 	Limit       limit   `json:"time_step_limit"` // of Δ, from the least to the largest
 }
 

@@ -22,7 +22,7 @@ func init() {
 type MemoryConfig struct {
 	SummaryDim     int     `json:"memory_summary_dim"`     // S, 64 in the paper
 	PoolSize       int     `json:"memory_pool_size"`       // P, 50 in the paper
-	PoolGrowth     int     `json:"memory_pool_growth"`     // g, room for so many more notes whenever the windows have doubled (ours)
+	PoolGrowth     int     `json:"memory_pool_growth"`     // g, how many more notes have room whenever the windows have doubled (ours)
 	PoolMax        int     `json:"memory_pool_max"`        // to which a pool grows (ours)
 	NoteThreshold  float64 `json:"memory_note_threshold"`  // τ1
 	StateThreshold float64 `json:"memory_state_threshold"` // τ2

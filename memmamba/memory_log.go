@@ -13,7 +13,7 @@ type passLog struct {
 	pools ops.Pools
 }
 
-// openLog begins the log of a pass, of so many tokens of a sequence at the most.
+// openLog begins the log of a pass, of the given number of tokens of a sequence at the most.
 func (n *memNetwork) openLog(p *engine.Pass, tokens int) *passLog {
 	log := ops.OpenLog(p.Graph, n.notes(p), n.pending(p), p.Together(), tokens)
 	return &passLog{log, ops.NewPools(p.Graph, log, n.P)}
