@@ -18,7 +18,7 @@ const (
 	causalMany  = 16 // splits of a single token, which has nothing else to share out
 )
 
-// CausalSplits is how many splits attention over so many keys has, and the least that each of them has.
+// CausalSplits is how many splits attention over the given number of keys has, and the least that each of them has.
 func CausalSplits(tokens, keys int) (splits, least int) {
 	splits = (keys + causalMost - 1) / causalMost
 	if tokens > 1 {
@@ -56,7 +56,7 @@ func CausalEach(g *graph.Graph, q graph.Value, caches []Cache, h Heads, keys int
 	return attention(g, q, caches, h, keys, 1)
 }
 
-// attention is for so many tokens of each sequence.
+// attention is for the given number of tokens of each sequence.
 func attention(g *graph.Graph, q graph.Value, caches []Cache, h Heads, keys, tokens int) graph.Value {
 	y := g.Temp(q.Rows, Padded(h.Count*h.Width))
 	if q.Cols != h.Count*h.D() || !q.Packed() {

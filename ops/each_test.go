@@ -9,7 +9,7 @@ import (
 	"github.com/mmrun/mmrun/ops/ref"
 )
 
-// A sequenceCase is one token of each of some sequences: of a state with so many rows, which of them the
+// A sequenceCase is one token of each of some sequences: of a state with the given number of rows, which of them the
 // sequences have, and where each of them stands.
 type sequenceCase struct {
 	all             int

@@ -14,7 +14,7 @@ const (
 	MaxSummary = 256
 )
 
-// Part is the i-th of the parts of so many rows that a table is made of.
+// Part is the i-th of the parts of the given number of rows that a table is made of.
 func (w Weight) Part(i, rows int) Weight {
 	bytes := 4 * int64(rows) * int64(w.Cols)
 	w.Rows, w.Span = rows, w.Span.Buffer.Span(w.Span.Off+int64(i)*bytes, bytes)
@@ -43,7 +43,7 @@ type decidePush struct {
 }
 
 // Decide writes which layers read their pool during the window that begins, or those of the layers before them, of
-// so many sequences together at the most: those whose state says sigmoid(w · mean_n(h) + b) > threshold. h is (E, N)
+// at most the given number of sequences together: those whose state says sigmoid(w · mean_n(h) + b) > threshold. h is (E, N)
 // of each of the L layers that are asked, states is N without padding.
 // Shapes: w (L, E), bias (L, Pad), reads (sequences·rows, 1), L rows or more.
 func Decide(g *graph.Graph, h Layered, together, states int, w, bias Weight, threshold float64, reads graph.Value) {
@@ -68,12 +68,12 @@ type Sources struct {
 	Together    int         // of the pass, at the most; 0 is one
 }
 
-// Sources are all pools, for so many sequences together at the most.
+// Sources are all pools, for at most the given number of sequences together.
 func (n Notes) Sources(together int) Sources {
 	return Sources{n.Summaries, n.Importances, 0, n.Importances.Rows * n.Importances.Cols, max(1, n.Sequences), together}
 }
 
-// CrossSources gathers what every attending layer of so many sequences together at the most sees of the pools
+// CrossSources gathers what every attending layer of at most the given number of sequences together sees of the pools
 // of the period layers before it, as cross-layer pooling says: "concat" all their notes, "mean" and "max"
 // joining the j-th newest of each. Attending are the layers l with (l+1) % period == 0. worth takes the
 // importances.

@@ -10,7 +10,7 @@ import (
 )
 
 // TestNote: a token above the threshold leaves its summary and importance at its own place of the
-// window, in its own layer; every other place stays as it was, but for the importance of a token that
+// window, in its own layer; every other place stays as it was, except for the importance of a token that
 // leaves none. The pass ends with the window or lies inside it.
 func TestNote(t *testing.T) {
 	const L, layer = 3, 1
@@ -27,7 +27,7 @@ func TestNote(t *testing.T) {
 	})
 }
 
-// A noteCase is a pass of so many tokens in a program for rows, into tokens after a window's first.
+// A noteCase is a pass of the given number of tokens in a program for rows, into tokens after a window's first.
 type noteCase struct {
 	rows, tokens, S, W, into, L, layer, d int
 	threshold                             float64
@@ -158,7 +158,7 @@ func TestNoteOfNothing(t *testing.T) {
 	}
 }
 
-// noted takes T tokens x through the Note Block, as single tokens of so many sequences or as a pass of one, and
+// noted takes T tokens x through the Note Block, as single tokens of the given number of sequences or as a pass of one, and
 // returns what they are worth.
 func noted(r *rig, score Scorer, single bool, x []float32, T int) []float32 {
 	d := len(x) / T

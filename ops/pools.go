@@ -52,7 +52,7 @@ type (
 	commitPush struct{ rows, held, size, window, layers, summary, windows, pooled, waiting int }
 )
 
-const vector = 4 // rows of a log are read so many at once
+const vector = 4 // rows of a log that are read at once
 
 // eachOf is a temporary of every sequence.
 // Shape: (rows, cols) of the first.
@@ -60,7 +60,7 @@ func eachOf(g *graph.Graph, sequences, rows, cols int) graph.Value {
 	return g.Shaped(g.Temp(sequences*rows, cols), rows, cols)
 }
 
-// OpenLog begins the logs of a pass of so many sequences together at the most, of so many tokens each,
+// OpenLog begins the logs of a pass of at most the given number of sequences together, of the given number of tokens each,
 // which may be none: pools and pending notes are in it, the pass's own notes come by Note.
 func OpenLog(g *graph.Graph, n Notes, p Pending, together, tokens int) Log {
 	L, P, W, S, all := n.Importances.Rows, n.Importances.Cols, p.Importances.Cols, n.Summaries.Cols, max(1, n.Sequences)
@@ -78,7 +78,7 @@ func OpenLog(g *graph.Graph, n Notes, p Pending, together, tokens int) Log {
 	return log
 }
 
-// Windows is how many windows of W tokens a pass of so many tokens touches at the most.
+// Windows is how many windows of W tokens a pass of the given number of tokens touches at the most.
 func Windows(tokens, W int) int { return 1 + (max(tokens, 1)+W-2)/W }
 
 // NewPools returns room for the pools of all windows that the pass of a log touches at the most.

@@ -3,7 +3,7 @@ package ops
 import "github.com/mmrun/mmrun/graph"
 
 // Norm is an RMSNorm to apply: y = x / sqrt(mean(x²) + Eps) ⊙ Weight, or where there is a Bias a
-// LayerNorm. Width is the number of columns that count, without padding. With several Groups each of so many parts
+// LayerNorm. Width is the number of columns that count, without padding. With several Groups each of the given number of parts
 // of these is normed by itself.
 type Norm struct {
 	Weight Weight

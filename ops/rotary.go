@@ -21,13 +21,13 @@ type Heads struct {
 // D is the padded size of a head.
 func (h Heads) D() int { return Padded(h.Width) }
 
-// turnSteps is how many positions the table of turns has before it goes on in steps of so many: two
+// turnSteps is how many positions the table of turns has before it goes on in steps of that many: two
 // turns make one, of any position, and both come from float64.
 const turnSteps = 256
 
 // Turns returns the table by which Rotary turns: the cosine and sine of position · base^(-2i/rotary) for
 // each of rotary/2 pairs, for positions below 256 and then for the multiples of it up to the last of
-// so many positions.
+// the given number of positions.
 // Shape: (rows, cols).
 func Turns(rotary int, base float64, positions int) (table []float32, rows, cols int) {
 	rows, cols = turnSteps+(positions+turnSteps-1)/turnSteps, Padded(max(rotary, 1))

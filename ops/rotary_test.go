@@ -9,7 +9,7 @@ import (
 	"github.com/mmrun/mmrun/ops/ref"
 )
 
-// cacheOf is a cache of so many rows of numbers, growing slots as a state has them.
+// cacheOf is a cache of the given number of rows of numbers, growing slots as a state has them.
 func cacheOf(r *rig, width int, keys, values []float32) Cache {
 	r.words("keys", bits(keys))
 	r.words("values", bits(values))

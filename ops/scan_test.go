@@ -9,7 +9,7 @@ import (
 	"github.com/mmrun/mmrun/ops/ref"
 )
 
-// testScan scans T tokens in so many pieces and compares output and last state.
+// testScan scans T tokens in several pieces and compares output and last state.
 func testScan(t *testing.T, access graph.Access, T, E, N, pieces int) {
 	t.Helper()
 	const R = 8

@@ -148,7 +148,7 @@ type ssdPass struct {
 
 func (p *ssdPass) vector(w Weight) graph.Value { return w.vector(p.Graph, "ssd", Padded(p.Heads), p.z) }
 
-// tiles and lanes are the constants of a GPU's kernels and of a software device's, whose lanes own so many vec4.
+// tiles and lanes are the constants of a GPU's kernels and of a software device's, whose lanes own that many vec4.
 func (p *ssdPass) tiles() ssdTileSpec { return ssdTileSpec{p.HeadDim%4 == 0} }
 
 func (p *ssdPass) lanes(own int) ssdLanesSpec {

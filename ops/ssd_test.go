@@ -29,7 +29,7 @@ func ssd(r *rig, s ssdShape) (SSD, ref.SSDWeights) {
 		ref.SSDWeights{DtBias: bias, A: A, D: D, Limit: [2]float64{0.01, 0.9}, Heads: s.H, HeadDim: s.p, Groups: s.G, States: s.N}
 }
 
-// sections pads every row of x, which has sections of so many numbers, to whole vectors a section.
+// sections pads every row of x, which has sections of the given number of numbers, to whole vectors a section.
 func sections(x []float32, sizes ...int) []float32 {
 	var out []float32
 	for len(x) > 0 {
@@ -76,7 +76,7 @@ func (s ssdShape) part(x ssdRun, from, to int, h []float32) ssdRun {
 	return ssdRun{x.z[from*E : to*E], x.xBC[from*wide : to*wide], x.dt[from*s.H : to*s.H], h}
 }
 
-// run takes a part through SSDScan, or one token through SSDStep, by a program for so many tokens, and
+// run takes a part through SSDScan, or one token through SSDStep, by a program for the given number of tokens, and
 // returns y and both states without padding.
 func (s ssdShape) run(r *rig, on SSD, x ssdRun, view bool, op func(g *graph.Graph, z, xBC, dt graph.Value, s SSD, h graph.Value) graph.Value) (y, h []float32) {
 	E, N := s.H*s.p, s.N

@@ -44,7 +44,7 @@ func (c windowCase) parts(gap int) []statePart {
 	return parts
 }
 
-// states are parts of so many sequences with pools of any fill and any notes, by name.
+// states are parts of the given number of sequences with pools of any fill and any notes, by name.
 func (c windowCase) states(r *rig, parts []statePart, sequences int) map[string][]float32 {
 	all := map[string][]float32{}
 	for _, p := range parts {
@@ -71,7 +71,7 @@ func (c windowCase) states(r *rig, parts []statePart, sequences int) map[string]
 // weights are what the windows of all sequences begin with.
 type windowWeights struct{ token, cross, w, bias []float32 }
 
-// begin adds to a rig what happens when the windows of so many sequences together begin at the most; h are the
+// begin adds to a rig what happens when the windows of the given number of sequences together begin at the most; h are the
 // states of all layers, each of all sequences.
 func (c windowCase) begin(r *rig, parts []statePart, state map[string][]float32, h []float32, w windowWeights, sequences, together int) {
 	v := map[string]graph.Value{}
