@@ -179,7 +179,7 @@ func gather(r *rig, a graph.Access) {
 	}
 }
 
-// gathered compares the notes of a list of so many places: those that are not empty, in their order.
+// gathered compares the notes of a list of the given number of places: those that are not empty, in their order.
 func (r *rig) gathered(pooling string, rows, worth []float32, first, places int, want, of []float32) {
 	if r.err != nil {
 		return

@@ -40,7 +40,7 @@ var errKnown = errors.New("nothing new")
 
 const guardWords, guardWord = 64, 0x7fc0dead // a NaN
 
-// begin starts another graph of the rig: of so many tokens of a sequence at a position.
+// begin starts another graph of the rig: of the given number of tokens of a sequence at a position.
 func (r *rig) begin(access graph.Access, tokens, sequences, position int) {
 	r.settle()
 	r.g, r.slots = graph.NewAccess(r.device, access), map[string]vk.Span{}
