@@ -60,7 +60,7 @@ func SSDSteps(w SSDWeights, dt []float32, T int) []float32 {
 	return delta
 }
 
-// GroupNorm returns x with every group of its channels, of which there are so many of the same size, normed
+// GroupNorm returns x with every group of its channels, which all have the same size, normed
 // by itself: RMSNorm of each (Mamba-2's norm of what was gated, arXiv 2405.21060, section 7.1).
 // Shapes: x and the result are (T, E), weight is (E).
 func GroupNorm(x, weight []float32, eps float64, T, E, groups int) []float32 {
