@@ -9,7 +9,7 @@ import (
 // block256 is the weights of a block of the formats whose names end with K, and of some others.
 const block256 = 256
 
-// blockwise unpacks rows of a format of so many weights and bytes a block, block after block: one gives the
+// blockwise unpacks rows of a format of the given number of weights and bytes a block, block after block: one gives the
 // numbers of a whole block, of which a row may need fewer.
 func blockwise(weights, bytes int, one func(out []float32, data []byte)) func(row []float32, data []byte) {
 	return func(row []float32, data []byte) {
@@ -24,7 +24,7 @@ func blockwise(weights, bytes int, one func(out []float32, data []byte)) func(ro
 	}
 }
 
-// packed packs rows of a format of so many weights and bytes a block: one packs a block's numbers, all of them finite, into
+// packed packs rows of a format of the given number of weights and bytes a block: one packs a block's numbers, all of them finite, into
 // zeros, and says whether the format can hold them. What a row lacks of its last block is zeros.
 func packed(weights, bytes int, one func(data []byte, x []float32) bool) func(data []byte, row []float32) int {
 	return func(data []byte, row []float32) int {
@@ -56,7 +56,7 @@ func putHalf(data []byte, at int, x float32) bool {
 	return h&0x7c00 != 0x7c00
 }
 
-// finite checks the float16s at some places of every block of so many bytes; names are theirs, for errors.
+// finite checks the float16s at some places of every block of the given number of bytes; names are theirs, for errors.
 func finite(bytes int, places []int, names ...string) func(row []byte) error {
 	return func(row []byte) error {
 		for b := range len(row) / bytes {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// A lane is a float of so many bytes within a word of 64 bits: the exponent's bits, one at their lowest, and those of
+// A lane is a float of the given number of bytes within a word of 64 bits: the exponent's bits, one at their lowest, and those of
 // the mantissa, for every float in the word.
 type lane struct {
 	bytes                   int

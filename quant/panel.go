@@ -12,7 +12,7 @@ type panel struct {
 	blocks int // canonical blocks of every row that a block of the panel holds
 	units  int // units of weights that they take
 	beside int // bytes of what lies behind the weights of each row, such as scales
-	// put lays one row's canonical blocks, at most so many, out in a cleared block of a panel.
+	// put lays one row's canonical blocks out in a cleared block of a panel.
 	put func(block []byte, row int, part []byte)
 }
 
@@ -52,7 +52,7 @@ func interleave(block []byte, row int, part []byte) {
 	}
 }
 
-// floatPanel is how numbers of so many bytes lie: 8 units to a block, and nothing beside them.
+// floatPanel is how numbers of the given number of bytes lie: 8 units to a block, and nothing beside them.
 func floatPanel(size int) panel {
 	return panel{blocks: 8 * UnitBytes / size, units: 8, put: interleave}
 }

@@ -184,7 +184,7 @@ func rising(first float32) []float32 {
 	return row
 }
 
-// twice are 0 to 15 in both halves of so many bytes.
+// twice are 0 to 15 in both halves of the given number of bytes.
 func twice(bytes int) []byte {
 	data := make([]byte, bytes)
 	for i := range data {
