@@ -11,7 +11,7 @@ import (
 	"github.com/mmrun/mmrun/server"
 )
 
-// TestDocs runs the examples of docs/serve.md as they are written, but for the port, one after the other.
+// TestDocs runs the examples of docs/serve.md as they are written, except for the port, one after the other.
 func TestDocs(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "docs", "serve.md"))
 	if err != nil {

@@ -357,7 +357,7 @@ func (s *Server) readFields(w http.ResponseWriter, r *http.Request) (*fields, er
 	return f, nil
 }
 
-// readBody reads a body of so many bytes at the most.
+// readBody reads a body of at most the given number of bytes.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	if r.ContentLength > most {
 		return nil, tooLarge(most)

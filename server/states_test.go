@@ -25,7 +25,7 @@ func said(c answerChoice) string {
 	return text
 }
 
-// prose is a text of so many bytes.
+// prose is a text of the given number of bytes.
 func prose(seed uint64, n int) string {
 	words := strings.Fields("it was a dark and stormy night when the old captain came down to harbour with nothing but letters")
 	r, text := rand.New(rand.NewPCG(seed, 1)), strings.Builder{}
