@@ -128,7 +128,7 @@ func build(variants []glsl.Variant, manifest glsl.Manifest) error {
 	return errors.Join(failed...)
 }
 
-// compile returns v's validated SPIR-V, without what is there for debuggers but for the names of arguments.
+// compile returns v's validated SPIR-V, without what is there for debuggers except for the names of arguments.
 func compile(v glsl.Variant) ([]byte, error) {
 	args := strings.Fields(glsl.Flags)
 	for _, folder := range v.Folders {
