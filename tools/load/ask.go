@@ -26,7 +26,7 @@ type question struct {
 	LogProbs    *int    `json:"logprobs,omitempty"`
 
 	early  time.Duration // the client goes away after it; 0 is never
-	leaves int           // and after so many pieces; 0 is never
+	leaves int           // and after how many pieces; 0 is never
 	slow   time.Duration // between two looks at the stream
 }
 

@@ -81,7 +81,7 @@ func warm(ctx context.Context, o *options, p *process, vocab int) error {
 	return nil
 }
 
-// together has so many clients ask at a time, each its next question when the last is answered. halfway is called in
+// together has the given number of clients ask at a time, each its next question when the last is answered. halfway is called in
 // the middle.
 func together(ctx context.Context, o *options, p *process, clients, vocab int, round uint64, halfway func()) []asked {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}

@@ -72,7 +72,7 @@ func parse(args []string, warnings io.Writer) (*options, error) {
 	f.IntVar(&o.prompt, "prompt", 4000, "tokens of the longest prompt; the shortest has one, and short ones are as frequent as long ones are long")
 	f.IntVar(&o.tokens, "tokens", 64, "tokens of an answer")
 	f.BoolVar(&o.plain, "plain", false, "no client goes away or is slow, none asks for log-probabilities, and all prompts are new")
-	f.IntVar(&o.check, "check", -1, "compare so many of the answers with those of the model alone; -1 compares all")
+	f.IntVar(&o.check, "check", -1, "compare `N` of the answers with those of the model alone; -1 compares all")
 	f.IntVar(&o.turns, "turns", 20, "turns of the conversation; 0 has none")
 	f.IntVar(&o.turn, "turn", 800, "tokens that each turn adds to the conversation")
 	f.Uint64Var(&o.seed, "seed", 1, "of what is asked")

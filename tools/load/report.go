@@ -10,7 +10,7 @@ import (
 // head is the head of a table, of which row makes a line.
 const head = "clients  questions  tokens/s  prompt/s  first ms     99%  between ms     99%  longest wait ms  CPU s"
 
-// row is what so many clients met.
+// row is what a number of clients met.
 func row(clients int, all []asked, took time.Duration, before, after metrics) string {
 	var first, between []time.Duration
 	tokens, read := 0.0, 0.0
