@@ -74,7 +74,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	dtype := f.String("dtype", "f32", "f32, f16 or bf16")
 	f.StringVar(&o.out, "out", "", "the model directory to write (required)")
 	f.Uint64Var(&o.random.Seed, "seed", 0, "the same seed gives the same weights")
-	f.Int64Var(&o.random.Shard, "shard", 0, "at most so many bytes a file, 0 for one file")
+	f.Int64Var(&o.random.Shard, "shard", 0, "at most `N` bytes a file, 0 for one file")
 	f.StringVar(&o.tokenizer, "tokenizer", "", "a tokenizer.json to copy in")
 	o.config = refmodel.Default(refmodel.MemMamba) // holds every flag, whatever the type will be
 	o.config.Layers, o.config.Hidden = 0, 0
