@@ -11,7 +11,7 @@ from memory import MemMamba
 
 
 def places(shallow, deep):
-    """Where each of so many layers stands among more of them."""
+    """Where each of a number of layers stands among more of them."""
     return [i * deep // shallow for i in range(shallow)]
 
 

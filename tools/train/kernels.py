@@ -66,7 +66,7 @@ class Torch:
         b, c (B, T, N); a (E, N) negative; d (E); h (B, E, N) the state before the first token.
         Returns y (B, T, E) and the state after the last token, which carries no gradient.
 
-        With a window, the tokens fall into windows of so many. The state is multiplied by keep
+        With a window, the tokens fall into windows of that many. The state is multiplied by keep
         (B, windows) as a window begins, and a third result, without a gradient too, is the
         mean over N of the state (B, windows, E) as every window finds it, before keep."""
         delta = F.softplus(dt, threshold=60)

@@ -57,7 +57,7 @@ class Lanes:
         self.places[lane] = random.randint(max(1, len(self.books) - 2 * self.limit))
 
     def draw(self, random, count):
-        """Lanes for so many sequences, all different as long as there are enough."""
+        """Lanes for a number of sequences, all different as long as there are enough."""
         order = random.permutation(len(self.states))
         return [int(order[i % len(order)]) for i in range(count)]
 
@@ -67,7 +67,7 @@ class Lanes:
 
     @torch.no_grad()
     def advance(self, lanes, tokens, step):
-        """Each of these lanes reads on, together about so many tokens, and begins elsewhere when
+        """Each of these lanes reads on, together about the given number of tokens, and begins elsewhere when
         it has read enough."""
         lanes, window = sorted(set(lanes)), self.model.window
         piece = max(1, tokens // len(lanes) // window) * window

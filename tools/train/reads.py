@@ -38,7 +38,7 @@ def spread(model, tokens, rounds=2):
 
 
 def optimizer(model, decay):
-    """plain.optimizer's AdamW, but for the weights and biases of state scores, each a group of its own
+    """plain.optimizer's AdamW, except for the weights and biases of state scores, each a group of its own
     whose rate is scale times the others'."""
     made = plain.optimizer(model, decay)
     special = [p for score in scores(model) for p in (score.weight, score.bias)]
