@@ -83,7 +83,7 @@ package() {
 	END
 	(cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 	find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-	dpkg-deb -Zxz --root-owner-group --build "$root" "$out/mmrun_${version}_$arch.deb" >/dev/null
+	dpkg-deb -Zgzip -z9 --root-owner-group --build "$root" "$out/mmrun_${version}_$arch.deb" >/dev/null
 }
 
 build "$host" "$scratch/host"
