@@ -29,14 +29,14 @@ func chatCommand() *cli.Command {
 The conversation is written by the model's chat template; a model that has none gets plain: role, colon, text, line by line. What the model has read is kept: for each message only what is new is computed.
 
 Lines that begin with a slash are commands:
-/retry           answer the last message again, otherwise
-/fork [N]        go on in a copy of the conversation, or in number N
-/system [TEXT]   have TEXT before the conversation, or nothing
-/save FILE       write the conversation and the model's state to FILE
-/load FILE       go on with the one in FILE
-/notes           what a MemMamba wrote down of the conversation
-/new             begin another conversation
-/help, /quit
+  /retry           answer the last message again, otherwise
+  /fork [N]        go on in a copy of the conversation, or in number N
+  /system [TEXT]   have TEXT before the conversation, or nothing
+  /save FILE       write the conversation and the model's state to FILE
+  /load FILE       go on with the one in FILE
+  /notes           what a MemMamba wrote down of the conversation
+  /new             begin another conversation
+  /help, /quit
 
 Examples:
 mmrun chat

@@ -78,9 +78,7 @@ func (h *helpPage) command(cmd *cli.Command) {
 		if i > 0 {
 			h.text.WriteByte('\n')
 		}
-		for _, line := range wrap(paragraph, h.width) {
-			h.text.WriteString(line + "\n")
-		}
+		h.paragraph(paragraph)
 	}
 	h.flags(cmd.Flags)
 	if examples != "" {
@@ -88,6 +86,17 @@ func (h *helpPage) command(cmd *cli.Command) {
 		for _, line := range strings.Split(strings.Trim(examples, "\n"), "\n") {
 			h.line(line)
 		}
+	}
+}
+
+// paragraph wraps text. Lines that are set in, such as those of a list, stay as they are.
+func (h *helpPage) paragraph(text string) {
+	before, list, ok := strings.Cut(text, "\n  ")
+	for _, line := range wrap(before, h.width) {
+		h.text.WriteString(line + "\n")
+	}
+	if ok {
+		h.text.WriteString("  " + strings.TrimRight(list, "\n") + "\n")
 	}
 }
 

@@ -68,7 +68,7 @@ func listCommand() *cli.Command {
 		Category:  groupRun,
 		Usage:     "show the models that were got from the Hugging Face Hub",
 		UsageText: "mmrun list [--json]",
-		Description: `Lists what the Hub's cache has, whoever put it there: name, model type where it is one that is run here, size, kind of weights and commit. --json adds the paths and files.
+		Description: `Lists the models in the Hub's cache, also those that Python got: name, model type where mmrun can run it, size, kind of weights and commit. --json adds the paths and files.
 
 Examples:
 mmrun list

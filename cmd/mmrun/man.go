@@ -87,8 +87,12 @@ func manCommandPage(b *strings.Builder, cmd *cli.Command) {
 	}
 	prose, examples, _ := strings.Cut(cmd.Description, examplesMark)
 	for _, paragraph := range strings.Split(prose, "\n\n") {
-		if paragraph != "" {
-			fmt.Fprintf(b, ".P\n%s\n", roff(paragraph))
+		text, list, ok := strings.Cut(paragraph, "\n  ")
+		if text != "" {
+			fmt.Fprintf(b, ".P\n%s\n", roff(text))
+		}
+		if ok {
+			fmt.Fprintf(b, ".nf\n  %s\n.fi\n", roff(list))
 		}
 	}
 	for _, flag := range cmd.Flags {

@@ -21,7 +21,7 @@ func plotCommand() *cli.Command {
 		Category:  groupExperiments,
 		Usage:     "draw what an experiment has printed with --json",
 		UsageText: "mmrun plot FILE.json [FILE.json ...] --out FILE.png [--json]",
-		Description: `Draws the picture that perplexity, passkey, keys, docs, fidelity or latency would have drawn with --plot. Several files of one experiment are joined: the models of all of them are measured alike, and what is compared is that the settings agree. So a model need not be measured again to be held against another.
+		Description: `Draws the picture that perplexity, passkey, keys, docs, fidelity or latency would have drawn with --plot. Several files of one experiment are joined into one picture, if all were measured with the same settings. So a model need not be measured again to be compared with another.
 
 With --json the joined object is printed.
 

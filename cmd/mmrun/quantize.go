@@ -28,7 +28,7 @@ func quantizeCommand() *cli.Command {
 
 Otherwise, with q8_0: writes a checkpoint whose embeddings, head and linear layers are quantized; it loads faster than the one it came from and gives exactly what --quantize gives when that is loaded. SSM parameters, norms, convolutions, biases, and of a memory the scorers, gates, k_proj and v_proj stay as they are. The tokenizer and the other small files are copied. --out must not exist.
 
-q8_0 is llama.cpp's: 32 neighbours in a row share an F16 scale d, which is their largest magnitude by 127, and a weight x is the whole number nearest to x/d. In model.safetensors a matrix X.weight [rows, cols] is I8, and X.weight_scale F16 [rows, cols by 32, rounded up]; these are compressed-tensors' names. config.json gets "quantization_config": {"quant_method": "q8_0", "block_size": 32}.
+q8_0 is llama.cpp's: 32 neighbours in a row share an F16 scale d, which is their largest magnitude divided by 127, and a weight x is the whole number nearest to x/d. In model.safetensors a matrix X.weight [rows, cols] is I8, and X.weight_scale F16 [rows, cols by 32, rounded up]; these are compressed-tensors' names. config.json gets "quantization_config": {"quant_method": "q8_0", "block_size": 32}.
 
 Examples:
 mmrun quantize --model mamba-130m --to q4_k_m --out mamba-130m-Q4_K_M.gguf

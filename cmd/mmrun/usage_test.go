@@ -182,7 +182,7 @@ func TestHelpOfNarrowTerminals(t *testing.T) {
 			_, prose, _ = strings.Cut(prose, "\n") // the first line is the command's name with what it does
 			for line := range strings.Lines(prose) {
 				words := strings.Fields(line)
-				flag := strings.HasPrefix(strings.TrimSpace(line), "-") // a flag's names stand on one line
+				flag := strings.HasPrefix(strings.TrimSpace(line), "-") || strings.HasPrefix(line, "  /") // a flag's names stand on one line, chat's commands with what they do
 				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && len(words) > 1 && !flag {
 					t.Errorf("%s at %d columns: a line of %d: %s", cmd.Name, width, n, line)
 				}
