@@ -15,7 +15,7 @@ packages=("${1:-}")
 [[ -n ${packages[0]} ]] || packages=(dist/mmrun_*_"$(dpkg --print-architecture)".deb)
 [[ ${#packages[@]} -eq 1 && -f ${packages[0]} ]] || die "one package is needed, not ${packages[*]}; make dist makes it"
 suite=${SUITE:-bookworm}
-mirror=${MIRROR:-$(sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\([^ ]*\) .*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)}
+mirror=${MIRROR:-$(sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\([^ ]*\) .*/\2/p' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1 || true)}
 mirror=${mirror:-http://deb.debian.org/debian}
 
 root=$(mktemp -d)
