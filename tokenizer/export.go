@@ -17,7 +17,7 @@ var cuts = map[string]string{
 }
 
 // VocabOf is the vocabulary of a folder's tokenizer, in whatever files [Open] reads it from, as a GGUF file has it, for a
-// model of so many rows: those beyond the tokens get names that no text holds. Tokens for the beginning and the end are those
+// model of the given number of rows: those beyond the tokens get names that no text holds. Tokens for the beginning and the end are those
 // that the tokenizer puts around a text, or that its files name. Errors name the file and the field, with path as in Open; a
 // tokenizer that GGUF has no words for is one.
 func VocabOf(folder fs.FS, path func(name string) string, rows int) (Vocab, error) {

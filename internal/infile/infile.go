@@ -13,7 +13,7 @@ import (
 const Most = 256 << 20
 
 // Open opens a file, a pipe or a terminal to be read. Directories, sockets and devices, some of which have no end, are errors,
-// but for the empty one. Errors name the path.
+// except for the empty one. Errors name the path.
 func Open(path string) (*os.File, error) {
 	if err := Check(path); err != nil {
 		return nil, err
