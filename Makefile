@@ -16,7 +16,7 @@ GOTEST := go test -count=1 -timeout 20m
 STAMP = -X main.commit=$(shell git rev-parse HEAD 2>/dev/null) -X main.date=$(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%d --format=%cd 2>/dev/null)
 PROMPT ?= It was a bright morning, and
 
-.PHONY: help demo test build pictures shaders lint test-quick test-validate test-widths test-drivers test-swiftshader test-race test-faults test-amd fuzz load test-node clean
+.PHONY: help demo test build dist test-dist test-deb pictures shaders lint test-quick test-validate test-widths test-drivers test-swiftshader test-race test-faults test-amd fuzz load test-node clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -29,6 +29,7 @@ debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" 2>&1 || { 
 rm -f "$root.log"
 for file in /etc/apt/apt.conf.d/*proxy* /etc/resolv.conf; do [[ ! -f $file ]] || cp "$file" "$root$file"; done
 mount -t proc proc "$root/proc" 2>/dev/null || echo "test-deb: no /proc in the chroot" >&2
+echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io" # it lives for minutes
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp/home DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
 
 # What mmrun depends on and recommends is there before the first look, so that only its own files come and go.
