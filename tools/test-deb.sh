@@ -30,7 +30,8 @@ rm -f "$root.log"
 for file in /etc/apt/apt.conf.d/*proxy* /etc/resolv.conf; do [[ ! -f $file ]] || cp "$file" "$root$file"; done
 mount -t proc proc "$root/proc" 2>/dev/null || echo "test-deb: no /proc in the chroot" >&2
 echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io" # it lives for minutes
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp/home DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
+# Caches of mmrun and of Mesa belong to who runs them, not to the package: they go where the demo runs.
+inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp/home MESA_SHADER_CACHE_DIR=/tmp/home DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
 
 # What mmrun depends on and recommends is there before the first look, so that only its own files come and go.
 echo "== what it depends on"
