@@ -128,8 +128,10 @@ static void watch(VkDevice device) {
 
 // lose makes the device idle, as a lost one is in the end, and every later call of it fail.
 static void lose(VkDevice device) {
-	PFN_vkDeviceWaitIdle wait = (PFN_vkDeviceWaitIdle)next_device(device, "vkDeviceWaitIdle");
-	wait(device);
+	if (next_device) { // before, there is no device to wait for
+		PFN_vkDeviceWaitIdle wait = (PFN_vkDeviceWaitIdle)next_device(device, "vkDeviceWaitIdle");
+		wait(device);
+	}
 	lost = 1;
 }
 
