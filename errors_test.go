@@ -182,17 +182,19 @@ func TestRefusedModel(t *testing.T) {
 		is    error
 		says  string
 	}{
-		"broken config":        {change(config, "{", "["), mmrun.ErrRefused, config},
-		"unknown model type":   {change(config, `"mamba"`, `"rwkv"`), mmrun.ErrRefused, config + `: model_type "rwkv"`},
-		"size out of range":    {change(config, `"state_size": 16`, `"state_size": 0`), mmrun.ErrRefused, config + ": state_size 0"},
-		"missing tensor":       {change(weights, "norm_f.weight", "norm_g.weight"), mmrun.ErrRefused, "backbone.norm_f.weight"},
-		"another shape":        {change(config, `"hidden_size": 32`, `"hidden_size": 33`), mmrun.ErrRefused, "the config asks for"},
-		"truncated weights":    {func(dir string) error { return os.Truncate(filepath.Join(dir, weights), 5000) }, mmrun.ErrRefused, weights},
-		"broken tokenizer":     {change(tokenizer, `"model"`, `"muddle"`), mmrun.ErrRefused, tokenizer},
-		"tokenizer of another": {change(tokenizer, `"id": 256`, `"id": 257`), mmrun.ErrRefused, tokenizer + ": 258 tokens, the model has 257"},
-		"no config":            {remove(config), fs.ErrNotExist, config},
-		"no tokenizer":         {remove(tokenizer), fs.ErrNotExist, tokenizer},
-		"no directory":         {os.RemoveAll, fs.ErrNotExist, ""},
+		"broken config":      {change(config, "{", "["), mmrun.ErrRefused, config},
+		"unknown model type": {change(config, `"mamba"`, `"rwkv"`), mmrun.ErrRefused, config + `: model_type "rwkv"`},
+		"size out of range":  {change(config, `"state_size": 16`, `"state_size": 0`), mmrun.ErrRefused, config + ": state_size 0"},
+		"missing tensor":     {change(weights, "norm_f.weight", "norm_g.weight"), mmrun.ErrRefused, "backbone.norm_f.weight"},
+		"another shape":      {change(config, `"hidden_size": 32`, `"hidden_size": 33`), mmrun.ErrRefused, "the config asks for"},
+		"truncated weights":  {func(dir string) error { return os.Truncate(filepath.Join(dir, weights), 5000) }, mmrun.ErrRefused, weights},
+		"broken tokenizer":   {change(tokenizer, `"model"`, `"muddle"`), mmrun.ErrRefused, tokenizer},
+		"tokenizer of another": {func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, tokenizer), tokenizerFile(t, " word"), 0o644)
+		}, mmrun.ErrRefused, tokenizer + ": 258 tokens, the model has 257"},
+		"no config":    {remove(config), fs.ErrNotExist, config},
+		"no tokenizer": {remove(tokenizer), fs.ErrNotExist, tokenizer},
+		"no directory": {os.RemoveAll, fs.ErrNotExist, ""},
 	} {
 		dir := modelDir(t, refmodel.Mamba, 1)
 		if err := test.spoil(dir); err != nil {

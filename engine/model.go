@@ -195,7 +195,12 @@ func (m *Model) CutTokens() int {
 
 // Longest is how long the longest submission to the device has taken, of those whose end was waited for: no driver of a GPU
 // that draws the screen lets one take more than some seconds.
-func (m *Model) Longest() time.Duration { return m.device.Stats().Longest }
+func (m *Model) Longest() time.Duration {
+	if m.absent() {
+		return 0
+	}
+	return m.device.Stats().Longest
+}
 
 // Memory is the device memory the model takes.
 func (m *Model) Memory() MemoryUse {

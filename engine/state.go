@@ -130,7 +130,12 @@ func (s *State) Recent(n int) []int32 {
 }
 
 // Digest stands for all tokens of the sequence: states of a model with the same one have had the same tokens.
-func (s *State) Digest() Digest { return s.sum.Then(s.next...) }
+func (s *State) Digest() Digest {
+	if s.absent() {
+		return Digest{}
+	}
+	return s.sum.Then(s.next...)
+}
 
 // Bytes is the state's size on the device. Growing parts count as many tokens as they have room for.
 func (s *State) Bytes() int64 {
