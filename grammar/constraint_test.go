@@ -77,6 +77,7 @@ func walkBytes(g *Grammar, text string) reading {
 	m := newMachine(g, 1)
 	at := m.start()
 	for i := range len(text) {
+		m.stacks.work = mostWork // which is a token's; of an ambiguous grammar a whole text may take more
 		if at = m.step(at, g.classes[text[i]]); at == nowhere {
 			return reading{i, false}
 		}

@@ -143,7 +143,7 @@ func pathOf(kernel string) graph.Access {
 			return a
 		}
 	}
-	if strings.HasPrefix(kernel, "gemm_coop") {
+	if stem, _, _ := strings.Cut(kernel, "."); strings.HasSuffix(stem, "_coop") {
 		return graph.CoopMat
 	}
 	return graph.Buffer
