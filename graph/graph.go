@@ -136,7 +136,7 @@ func (g *Graph) Fits(k Kernel) error {
 	if err != nil {
 		return err
 	}
-	return g.device.Fits(code, constants...)
+	return g.device.Fits(variant, code, constants...)
 }
 
 // Copy adds a copy of all of src to the beginning of dst.

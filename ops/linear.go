@@ -45,7 +45,7 @@ func LinearInto(g *graph.Graph, op string, y, x graph.Value, n Norm, w Weight, f
 			return
 		}
 	}
-	one := x.Rows == 1 || f.Alone || g.Access() != graph.CoopMat && g.Fits(gemmKernel(g, w, f)) != nil
+	one := x.Rows == 1 || f.Alone || !gemmFits(g, w, f)
 	if !n.Weight.Zero() && (!one || n.apart()) {
 		x, n = Normalize(g, x, n), Norm{}
 	}
@@ -194,6 +194,12 @@ func productOf(w Weight, x graph.Value) gemmPush {
 // promises where units of a weight are large; then tokens go eight at a time, as few do.
 func gemmKernel(g *graph.Graph, w Weight, f Finish) graph.Kernel {
 	return w.kernel("gemm", gemmSpec{f.spec(), fetchLanes(g)})
+}
+
+// gemmFits says whether a workgroup has the memory that the kernel for many tokens shares; one for a software device
+// shares none.
+func gemmFits(g *graph.Graph, w Weight, f Finish) bool {
+	return g.Software() || g.Access() == graph.CoopMat || g.Fits(gemmKernel(g, w, f)) == nil
 }
 
 func gemm(g *graph.Graph, op string, y, x graph.Value, w Weight, f Finish) {

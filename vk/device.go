@@ -36,6 +36,7 @@ type Device struct {
 	queue     queue
 	transfers transfers
 	pipelines map[string]*Pipeline
+	fitting   map[string]error // what Fits said, nil too
 	cache     pipelineCache
 	buffers   map[*Buffer]struct{}
 	commands  map[*Commands]struct{}
@@ -55,6 +56,7 @@ func Open(o Options) (_ *Device, err error) {
 	d := &Device{
 		inst:      inst,
 		pipelines: map[string]*Pipeline{},
+		fitting:   map[string]error{},
 		buffers:   map[*Buffer]struct{}{},
 		commands:  map[*Commands]struct{}{},
 		asked:     o.Statistics,

@@ -41,13 +41,20 @@ var capabilities = map[uint32]capability{
 	4449: {name: "UniformAndStorageBuffer8BitAccess", feature: C.MMR_UNIFORM8},
 }
 
-// Fits says why a shader cannot run on the device with these specialization constants, nil if it can.
-func (d *Device) Fits(spirv []byte, spec ...uint32) error {
-	s, err := reflect(spirv, spec)
-	if err != nil {
-		return err
+// Fits says why a shader cannot run on the device with these specialization constants, nil if it can. A shader of a name
+// is looked at once for every spec.
+func (d *Device) Fits(name string, spirv []byte, spec ...uint32) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	key := keyOf(name, spec)
+	if _, ok := d.fitting[key]; !ok {
+		s, err := reflect(spirv, spec)
+		if err == nil {
+			err = s.fits(d.phys)
+		}
+		d.fitting[key] = err
 	}
-	return s.fits(d.phys)
+	return d.fitting[key]
 }
 
 // fits says why the shader cannot run on the device, nil if it can.

@@ -89,7 +89,7 @@ func (d *Device) Pipeline(name string, spirv []byte, spec ...uint32) (*Pipeline,
 	if err := d.usable(); err != nil {
 		return nil, err
 	}
-	key := fmt.Sprintf("%s %v", name, spec)
+	key := keyOf(name, spec)
 	if p := d.pipelines[key]; p != nil {
 		if !bytes.Equal(p.spirv, spirv) {
 			return nil, fmt.Errorf("pipeline %s: made before of another shader", name)
@@ -107,6 +107,9 @@ func (d *Device) Pipeline(name string, spirv []byte, spec ...uint32) (*Pipeline,
 	d.pipelines[key] = p
 	return p, nil
 }
+
+// keyOf tells pipelines apart.
+func keyOf(name string, spec []uint32) string { return fmt.Sprintf("%s %v", name, spec) }
 
 func (d *Device) newPipeline(name string, spirv []byte, spec []uint32) (_ *Pipeline, err error) {
 	if len(spec) > maxSpec {
