@@ -23,7 +23,8 @@ func tokens(n int) *Vocabulary {
 			pieces[i] = append(pieces[i], letters[rng.IntN(len(letters))])
 		}
 	}
-	pieces[0] = nil // the end
+	pieces[0] = nil // the end; every byte has a token
+	pieces[256] = []byte{0}
 	return NewVocabulary(pieces, []int32{0}, nil)
 }
 
